@@ -1,0 +1,184 @@
+/* dialect: what each mesh, proxy or SDK calls things. A dialect is data: rows that map attribute keys to roles and
+ * metric names to signals. Adding one is a file with its tables and a line in list.c. The same shape can be given in
+ * the configuration (`dialects:`, parsed by dialect_yaml.c). dialect_set_new compiles all of them into look-up tables. */
+#ifndef SEISMESH_DIALECT_DIALECT_H
+#define SEISMESH_DIALECT_DIALECT_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "collector/rollup/shard.h"
+
+/* What an attribute or label tells. "Reporter" is whoever sent the span or metric. */
+typedef enum {
+    ROLE_NONE,
+    ROLE_SERVICE, /* the reporter's service */
+    ROLE_NAMESPACE,
+    ROLE_CLUSTER,
+    ROLE_VERSION,
+    ROLE_ZONE,
+    ROLE_INSTANCE,
+    ROLE_CALLER, /* both ends, where one series or span names them */
+    ROLE_CALLER_NAMESPACE,
+    ROLE_CALLER_CLUSTER,
+    ROLE_CALLEE,
+    ROLE_CALLEE_NAMESPACE,
+    ROLE_CALLEE_CLUSTER,
+    ROLE_CALLEE_VERSION,
+    ROLE_CALLEE_ZONE,
+    ROLE_CALLEE_INSTANCE,
+    ROLE_PEER,      /* client spans: the callee, as the caller names it */
+    ROLE_PEER_HOST, /* the same as a host name, the weakest evidence */
+    ROLE_OPERATION, /* a whole operation name, as spanmetrics' span.name */
+    ROLE_ROUTE,     /* HTTP route template */
+    ROLE_METHOD,    /* HTTP method */
+    ROLE_RPC_SERVICE,
+    ROLE_RPC_METHOD,
+    ROLE_RPC_SYSTEM,
+    ROLE_HTTP_STATUS, /* number or text */
+    ROLE_GRPC_STATUS, /* number, or name such as UNAVAILABLE */
+    ROLE_STATUS_CLASS, /* "5xx", "5" */
+    ROLE_RESPONSE_FLAGS, /* Envoy's: UH, UF, … */
+    ROLE_ERROR,       /* anything but "", "false", "0", "unset", "STATUS_CODE_UNSET", "STATUS_CODE_OK" is a failure */
+    ROLE_SUCCESS,     /* "true"/"false", the other way round */
+    ROLE_REQUEST_BYTES,
+    ROLE_RESPONSE_BYTES,
+    ROLE_RETRIES,    /* number of the attempt beyond the first */
+    ROLE_DATABASE,   /* db.system: the callee is a database and sends no spans of its own */
+    ROLE_MESSAGING,  /* messaging.system */
+    ROLE_PROTOCOL,   /* http | grpc | tcp */
+    ROLE_SPAN_KIND,  /* of a metric made of spans: SPAN_KIND_SERVER … */
+    ROLE_REPORTER,   /* whose side: source | destination | waypoint, client | server, outbound | inbound */
+    ROLE_QUANTILE,   /* of a gauge that is a quantile: 0.99 */
+    ROLE_STATISTIC,  /* of a gauge: Average, p50, p99, Sum, … */
+    ROLE_DURATION_MS, /* of access logs */
+    ROLES
+} role_t;
+
+extern const char *const role_names[ROLES]; /* as the configuration spells them: "service", "caller_namespace", … */
+
+/* How the text of an attribute is read. */
+typedef enum {
+    FORM_TEXT,
+    FORM_HOST,          /* "reviews.shop.svc.cluster.local:9080": service and namespace */
+    FORM_ISTIO_CLUSTER, /* "outbound|9080|v2|reviews.shop.svc.cluster.local": callee, namespace, version */
+    FORM_ISTIO_NODE,    /* "sidecar~10.1.2.3~pod.ns~ns.svc.cluster.local": instance, namespace */
+    FORM_NAME_NAMESPACE, /* "reviews.shop": service and namespace */
+    FORMS
+} form_t;
+
+extern const char *const form_names[FORMS];
+
+typedef struct {
+    const char *key; /* NULL ends a table */
+    role_t role;
+    form_t form;
+    uint8_t rank;    /* where several keys of one item have the same role, the highest rank wins */
+} dialect_attribute_t;
+
+/* What a metric measures. */
+typedef enum {
+    SIGNAL_IGNORED,         /* known, and meant to be left out (a duplicate of another, say) */
+    SIGNAL_REQUESTS,        /* sum: requests; failures by its status labels */
+    SIGNAL_FAILURES,        /* sum: failed requests that some SIGNAL_REQUESTS of the same series counts as well */
+    SIGNAL_LATENCY,         /* any histogram or summary: latency only */
+    SIGNAL_LATENCY_REQUESTS, /* any histogram: its count is the number of requests too */
+    SIGNAL_RETRIES,         /* sum */
+    SIGNAL_REQUEST_BYTES,   /* sum, or histogram (its sum) */
+    SIGNAL_RESPONSE_BYTES,
+    SIGNAL_GAUGE,           /* sampled value, kept under `gauge`; a sum (monotonic) is kept as its rate per second */
+    SIGNAL_LATENCY_STATISTIC, /* gauge that is a latency statistic: kept as "latency.p50" … or "latency.avg", seconds */
+    SIGNAL_SUCCESS_RATIO,   /* gauge 0..1 (after `scale`): kept as "success_ratio" */
+    SIGNAL_REQUEST_RATE,    /* gauge, requests per second: kept as "request_rate" */
+    SIGNAL_REQUEST_COUNT,   /* gauge that is the number of requests of its own interval: kept as "request_count" */
+    SIGNALS
+} signal_t;
+
+extern const char *const signal_names[SIGNALS];
+
+typedef struct {
+    const char *name; /* exact; NULL ends a table; a Prometheus "_total" or unit suffix may be missing or present */
+    signal_t signal;
+    double scale;        /* to seconds, bytes, ratio 0..1: 0.001 for ms; 0 = by the metric's unit, else by name suffix */
+    observer_t observer; /* OBSERVER_NONE: by the ROLE_REPORTER label, else OBSERVER_APP */
+    entity_kind_t entity; /* what it describes: edge when caller and callee are known, else the reporter's service */
+    const char *gauge;   /* signal name for SIGNAL_GAUGE: "cpu.utilization", "inflight", … */
+} dialect_metric_t;
+
+typedef struct {
+    const char *name;          /* "istio" */
+    const char *strip;         /* prefix taken off metric names first ("istiocustom."), or NULL */
+    const dialect_attribute_t *resource; /* NULL = none */
+    const dialect_attribute_t *span;
+    const dialect_attribute_t *label; /* of metric points */
+    const dialect_attribute_t *log;
+    const dialect_metric_t *metrics;
+} dialect_t;
+
+/* The built-in ones, in order of precedence, ended by NULL (list.c). */
+extern const dialect_t *const dialects[];
+
+/* A key's rows compiled: one role per table. */
+typedef struct {
+    slice_t key;
+    const dialect_attribute_t *row;
+} dialect_key_t;
+
+enum { DIALECT_SLOTS = 1024 };
+
+/* Open-addressing map from attribute key to row. Keys compare by length, first and last eight bytes, then all. */
+typedef struct {
+    dialect_key_t slots[DIALECT_SLOTS];
+} dialect_keys_t;
+
+static inline uint32_t dialect_slot(slice_t key) {
+    uint64_t first = 0, last = 0;
+    size_t n = key.len < 8 ? key.len : 8;
+    memcpy(&first, key.data, n);
+    memcpy(&last, key.data + (key.len - n), n);
+    uint64_t mixed = (first ^ (last * UINT64_C(0x9e3779b97f4a7c15)) ^ key.len) * UINT64_C(0xd6e8feb86659fd93);
+    return (uint32_t)(mixed >> 40) & (DIALECT_SLOTS - 1);
+}
+
+/* The row of a key, or NULL when no dialect knows it. `key` must not be empty. */
+static inline const dialect_attribute_t *dialect_find(const dialect_keys_t *keys, slice_t key) {
+    for (uint32_t at = dialect_slot(key); keys->slots[at].row != NULL; at = (at + 1) & (DIALECT_SLOTS - 1))
+        if (slice_equal(keys->slots[at].key, key)) return keys->slots[at].row;
+    return NULL;
+}
+
+typedef struct {
+    const dialect_t *dialect;
+    const dialect_metric_t *metric;
+} dialect_rule_t;
+
+typedef struct dialect_set {
+    dialect_keys_t resource, span, log; /* all dialects together: keys are unique over dialects by convention */
+    void *metrics;                      /* name -> rule; see dialect_metric() */
+} dialect_set_t;
+
+/* Compiles the built-in dialects and `extra` (NULL-ended, may be NULL; they win over built-in rows of the same key or
+ * name). The set borrows them. */
+dialect_set_t *dialect_set_new(const dialect_t *const *extra);
+void dialect_set_free(dialect_set_t *set);
+
+/* The rule for a metric name; rule->metric is NULL when no dialect knows it. */
+dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name);
+
+/* The row of a label key within one dialect, or NULL. */
+const dialect_attribute_t *dialect_label(const dialect_t *dialect, slice_t key);
+
+/* Parts of a name after its form was read; absent parts are empty. Borrowed from `text`. */
+typedef struct {
+    slice_t name, namespace_name, version;
+} dialect_name_t;
+
+dialect_name_t dialect_read(form_t form, slice_t text);
+
+/* The failure class of a status. Text may be "503", "5xx", "" …; `server_side` says whether the callee's side speaks
+ * (gRPC statuses such as NOT_FOUND are the caller's fault). */
+failure_t dialect_http_failure(uint64_t status);
+failure_t dialect_grpc_failure(uint64_t status);
+failure_t dialect_flags_failure(slice_t flags); /* Envoy response flags, FAILURE_NONE for "-" and unknown ones */
+bool dialect_grpc_number(slice_t text, uint64_t *status); /* "14" or "UNAVAILABLE" */
+
+#endif

@@ -1,0 +1,67 @@
+/* fold: bytes of OTLP requests become cells. One fold belongs to one thread and is a deterministic function of the
+ * records it is given, in their order: two folds that are given the same records have the same state, bit for bit,
+ * and so has one that was saved and loaded in between. Nothing here reads a clock: time is event time, and the arrival
+ * time that the journal wrote beside each record. */
+#ifndef SEISMESH_FOLD_FOLD_H
+#define SEISMESH_FOLD_FOLD_H
+
+#include "base/counters.h"
+#include "collector/dialect/dialect.h"
+#include "collector/fold/otlp.h"
+
+typedef struct {
+    shard_limits_t shard;
+    uint32_t pairing_spans;        /* spans that may wait for their other half */
+    int64_t pairing_window_ns;     /* how long they may, in event time */
+    int64_t late_ns;               /* what ended more than this before the newest is dropped from the rollups */
+    int64_t grace_ns;              /* a bucket is closed when event time is this far behind its end */
+    uint32_t metric_streams;       /* cumulative streams remembered */
+    int64_t metric_stream_idle_ns; /* and forgotten after so long without a point */
+    uint32_t auxiliary_per_service; /* auxiliary metrics (names) kept per service */
+} fold_config_t;
+
+void fold_config_defaults(fold_config_t *config);
+
+/* A span as it was counted, for those who keep spans. Borrowed for the call. */
+typedef struct {
+    const uint8_t *trace_id; /* 16 bytes */
+    const uint8_t *span_id;  /* 8 bytes */
+    bool root;               /* has no parent */
+    bool error;
+    uint32_t service, operation; /* name ids */
+    int64_t start_ns, end_ns;
+} folded_span_t;
+
+typedef struct {
+    void *context;
+    void (*span)(void *context, const folded_span_t *span); /* NULL = nobody keeps spans */
+    /* Called once for every closed bucket, in order; buckets without cells are left out, as long as the gap is longer
+     * than 6 minutes; else they come too (as NULL). */
+    void (*closed)(void *context, shard_t *shard, int64_t bucket, bucket_t *cells);
+} fold_sink_t;
+
+typedef struct fold fold_t;
+
+fold_t *fold_new(const fold_config_t *config, const dialect_set_t *dialects, counters_t *counters, fold_sink_t sink);
+void fold_free(fold_t *fold);
+
+/* Folds one request body that otlp_check accepted. ERR_MALFORMED (state unchanged up to the malformed part) when it
+ * turns out malformed all the same. */
+err_t fold_record(fold_t *fold, otlp_kind_t kind, int64_t arrival_ns, slice_t body);
+
+/* Tells that wall time went on without records: pending pairs and open buckets older than their windows are settled.
+ * Comes out of the journal too, as a tick record, so that it is part of the replay. */
+void fold_tick(fold_t *fold, int64_t arrival_ns);
+
+/* The end of a recording: settles all pending pairs and closes all buckets. */
+void fold_finish(fold_t *fold);
+
+shard_t *fold_shard(fold_t *fold);
+int64_t fold_event_ns(const fold_t *fold);      /* newest event time seen; INT64_MIN before the first */
+int64_t fold_closed_before(const fold_t *fold); /* buckets below this one are closed */
+
+/* State beyond the shard's names, entities and cells: pending pairs, metric streams, recent requests, event time. */
+void fold_save(const fold_t *fold, buffer_t *out);
+err_t fold_load(fold_t *fold, slice_t bytes); /* ERR_MALFORMED, ERR_FOREIGN (other version) */
+
+#endif

@@ -1,0 +1,86 @@
+/* journal: the truth. A record is appended, becomes durable, and only then is acknowledged; the fold reads records in
+ * the same order. Records have positions that only grow; a position is all that a checkpoint needs to remember.
+ *
+ * One member today, local segment files (local.c); Kafka partitions with offsets are meant to be the second: a member
+ * fills in journal_ops_t. */
+#ifndef SEISMESH_JOURNAL_JOURNAL_H
+#define SEISMESH_JOURNAL_JOURNAL_H
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/counters.h"
+#include "base/err.h"
+
+/* Kinds 0..2 are otlp_kind_t; a tick says that wall time went on. */
+enum { JOURNAL_TICK = 3 };
+
+typedef enum { DURABILITY_DISK, DURABILITY_PROCESS } durability_t;
+
+typedef struct {
+    const char *directory;      /* made when absent */
+    durability_t durability;
+    uint64_t segment_bytes;     /* a segment is closed when it is larger (64 MiB) */
+    uint64_t queue_bytes;       /* appended and not yet read by the fold; beyond it journal_append says ERR_FULL */
+    uint32_t group_wait_us;     /* how long a group may wait for company while others are being synced (0 = never) */
+} journal_config_t;
+
+typedef struct {
+    uint64_t position; /* of this record */
+    uint64_t next;     /* of the one behind it: what a checkpoint stores after folding this one */
+    int64_t arrival_ns;
+    uint8_t kind;
+    slice_t payload;   /* borrowed until the next journal_next */
+} journal_record_t;
+
+/* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_IO when the disk failed (nothing will
+ * be acknowledged from then on until the journal has been opened again), ERR_CLOSED at shutdown. */
+typedef void (*journal_done_fn)(void *context, err_t result);
+
+typedef struct journal journal_t;
+
+typedef struct {
+    const char *name; /* "local" */
+    err_t (*append)(journal_t *journal, uint8_t kind, int64_t arrival_ns, buffer_t *payload, journal_done_fn done,
+                    void *context);
+    err_t (*next)(journal_t *journal, int64_t timeout_ns, journal_record_t *record);
+    void (*release)(journal_t *journal, uint64_t position);
+    uint64_t (*end)(journal_t *journal);
+    void (*wake)(journal_t *journal);
+    void (*close)(journal_t *journal);
+} journal_ops_t;
+
+struct journal {
+    const journal_ops_t *ops;
+};
+
+/* Opens or makes the local journal, cuts a torn tail, and will hand out records from `position` on (0 = the oldest
+ * there is). ERR_IO; ERR_FOREIGN (`why` names the file). */
+err_t journal_open_local(const journal_config_t *config, uint64_t position, const clock_source_t *clock,
+                         counters_t *counters, journal_t **out, char *why, size_t why_size);
+
+/* Appends one record; takes the payload's memory over (the buffer is empty afterwards) unless it fails. ERR_FULL: over
+ * queue_bytes; ERR_IO: the disk failed before; ERR_CLOSED. `done` is called only when this said ERR_OK. Any thread. */
+static inline err_t journal_append(journal_t *j, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
+                                   journal_done_fn done, void *context) {
+    return j->ops->append(j, kind, arrival_ns, payload, done, context);
+}
+
+/* The next durable record, in order; waits at most timeout_ns. ERR_NOT_FOUND: none came in time, or journal_wake was
+ * called; ERR_CLOSED. One reading thread. */
+static inline err_t journal_next(journal_t *j, int64_t timeout_ns, journal_record_t *record) {
+    return j->ops->next(j, timeout_ns, record);
+}
+
+/* Records before `position` are in a checkpoint: their segments may go. */
+static inline void journal_release(journal_t *j, uint64_t position) { j->ops->release(j, position); }
+
+/* Position behind the last durable record. */
+static inline uint64_t journal_end(journal_t *j) { return j->ops->end(j); }
+
+/* Makes a waiting journal_next return. */
+static inline void journal_wake(journal_t *j) { j->ops->wake(j); }
+
+/* Writes what was accepted, calls all outstanding `done`, and frees. */
+static inline void journal_close(journal_t *j) { j->ops->close(j); }
+
+#endif

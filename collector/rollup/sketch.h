@@ -1,0 +1,69 @@
+/* sketch: a latency distribution as a base-2 exponential histogram (OpenTelemetry data model, ExponentialHistogram).
+ * Bucket i at scale s holds (2^(i / 2^s), 2^((i + 1) / 2^s)] nanoseconds. Starts at scale 6 and halves its resolution
+ * only when its range outgrows SKETCH_BUCKETS_MAX. The relative error of a quantile is at most
+ * (2^(2^-scale) - 1) / (2^(2^-scale) + 1): 0.54 % at scale 6. All state is integers, and the final state depends only
+ * on the multiset of values, so merging in any order and grouping gives the same bits. */
+#ifndef SEISMESH_ROLLUP_SKETCH_H
+#define SEISMESH_ROLLUP_SKETCH_H
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+
+enum { SKETCH_SCALE_MAX = 6, SKETCH_SCALE_MIN = -10, SKETCH_BUCKETS_MAX = 1280 };
+
+typedef struct {
+    uint64_t count;   /* observations, zeros included */
+    uint64_t zeros;   /* observations of 0 ns */
+    uint64_t sum_ns;  /* saturates */
+    uint64_t min_ns;  /* valid when count > 0 */
+    uint64_t max_ns;
+    int32_t offset;   /* index of counts[0] */
+    uint32_t buckets; /* used length of counts */
+    uint32_t capacity;
+    int8_t scale;
+    bool coarse;      /* some observations came out of wide explicit buckets: quantiles are no better than those */
+    uint64_t *counts; /* owned; NULL while empty */
+} sketch_t;
+
+/* A sketch is initialised by sketch_init and holds no memory until its first observation. */
+void sketch_init(sketch_t *sketch);
+void sketch_fini(sketch_t *sketch);
+
+/* Index of the bucket that `value_ns` (> 0) falls into at `scale`: exact, also at powers of two. */
+int32_t sketch_index(uint64_t value_ns, int scale);
+
+/* Adds `count` observations of `value_ns`. */
+void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count);
+
+/* Adds one bucket of somebody else's exponential histogram: `count` observations in bucket `index` at `scale`
+ * (-10..20) of a histogram whose unit is `unit_ns` nanoseconds (1e9 for seconds). Where unit_ns is no power of two, or
+ * the scale is above ours, the bucket's middle decides. Sum, min and max are the caller's to add. */
+void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns);
+
+/* Adds `count` observations known only to lie in (low_ns, high_ns]; spread evenly over log-time, in whole numbers, and
+ * marks the sketch coarse. high_ns may be UINT64_MAX (unbounded): they are put at low_ns. */
+void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count);
+
+void sketch_merge(sketch_t *into, const sketch_t *from);
+
+/* Removes precision so that the sketch is at `scale` (no effect when it is there already or coarser). Exact. */
+void sketch_downscale(sketch_t *sketch, int scale);
+
+/* Value in seconds below which a share `q` (0..1) of the observations lies; NaN when empty. */
+double sketch_quantile(const sketch_t *sketch, double q);
+
+/* Share (0..1) of the observations at or below `value_ns`, to the bucket's resolution; NaN when empty. */
+double sketch_rank(const sketch_t *sketch, uint64_t value_ns);
+
+/* Upper bound of the relative error of sketch_quantile (0.0054 at scale 6). */
+double sketch_error(const sketch_t *sketch);
+
+/* Lower bound of bucket `index` at `scale`, in nanoseconds. */
+double sketch_bound_ns(int32_t index, int scale);
+
+/* Wire form, canonical (equal sketches give equal bytes): flags u8 (bit 0 coarse), scale zigzag, count, zeros, sum, min,
+ * max varint, offset zigzag, buckets varint, then runs: varint n of zero buckets skipped, varint n of counts, counts. */
+void sketch_encode(const sketch_t *sketch, buffer_t *out);
+bool sketch_decode(sketch_t *sketch, bytes_t *in); /* false on malformed bytes; then sketch is empty */
+
+#endif

@@ -1,0 +1,90 @@
+/* store: state on disk, one SQLite file (WAL). A checkpoint writes, in one transaction, everything that folding up to a
+ * journal position made: names, entities, frames, span blocks, trace rows, incidents, and the fold's own state. After a
+ * crash the journal is replayed from that position. Readers (query.h) see the last checkpoint, whole.
+ *
+ * Tables (schema.c has the statements; schema version in meta, migrations in migrate.c):
+ *   meta(key TEXT PRIMARY KEY, value)                 application 'seismesh', schema_version, position, closed_before,
+ *                                                     event_ns
+ *   state(name TEXT PRIMARY KEY, bytes BLOB)          'fold', 'analyzer', 'blocks', …
+ *   name(id INTEGER PRIMARY KEY, text TEXT)
+ *   entity(id INTEGER PRIMARY KEY, kind, observer, protocol, service, caller, version, zone, instance, operation)
+ *   frame(resolution INTEGER, bucket INTEGER, bytes BLOB, PRIMARY KEY(resolution, bucket)) WITHOUT ROWID
+ *                                                     resolution in seconds: 10, 60, 3600; bucket in units of it
+ *   span_block(id INTEGER PRIMARY KEY, start_ns, end_ns, spans, raw_bytes, bytes BLOB)   zstd; see spanblock.h
+ *   trace(id BLOB PRIMARY KEY, start_ns, end_ns, spans, errors, root_service, root_operation, root_start_ns,
+ *         root_span BLOB, blocks BLOB, services BLOB) WITHOUT ROWID; index on (start_ns)
+ *   trace_service(service, start_ns, trace_id BLOB, operation, duration_ns, error, …)  for search
+ *   anomaly(time_ns, entity, signal, score, observed, expected, low, high, incident)
+ *   incident(id, opened_ns, updated_ns, closed_ns, json)
+ *   suggestion(id, incident, created_ns, expires_ns, json)
+ *   decision(suggestion, time_ns, decision, reason)   accepted | dismissed, by a person; not part of the fold */
+#ifndef SEISMESH_STORE_STORE_H
+#define SEISMESH_STORE_STORE_H
+
+#include "base/counters.h"
+#include "base/err.h"
+#include "collector/rollup/shard.h"
+
+typedef struct {
+    const char *directory;      /* the data directory; made when absent */
+    bool keep_spans;
+    uint64_t span_block_bytes;  /* raw bytes of a block before it is closed (1 MiB) */
+    int64_t retention_10s_s, retention_1m_s, retention_1h_s, retention_spans_s;
+    uint64_t retention_bytes;   /* of the whole store; oldest spans go first, then the finest frames */
+} store_config_t;
+
+typedef struct store store_t;
+
+/* Opens or makes the store and takes the directory's lock. ERR_BUSY: another process has it; ERR_FOREIGN: not a
+ * seismesh store, or of a newer version; ERR_IO. `why` gets one sentence with the cure. */
+err_t store_open(const store_config_t *config, counters_t *counters, store_t **out, char *why, size_t why_size);
+void store_close(store_t *store);
+
+const char *store_path(const store_t *store); /* of the SQLite file, for readers */
+
+/* Recovery. Fills the shard with names, entities and the frames of buckets that are still open; gives the journal
+ * position (0 when new), and the bytes of a named state (empty when none; valid until the next call). */
+err_t store_load(store_t *store, shard_t *shard, uint64_t *position, int64_t *closed_before);
+err_t store_state(store_t *store, const char *name, slice_t *bytes);
+
+/* --- called by the folding thread while it folds: cheap, in memory --- */
+
+/* Keeps a request body's spans: appends it to the open block. `position` is the record's. */
+void store_spans(store_t *store, slice_t body);
+
+/* Adds a span to its trace's row. Call it for each span of the body given to store_spans before. */
+void store_span(store_t *store, const uint8_t trace_id[16], const uint8_t span_id[8], bool root, bool error,
+                uint32_t service, uint32_t operation, int64_t start_ns, int64_t end_ns);
+
+void store_anomaly(store_t *store, int64_t time_ns, uint32_t entity, const char *signal, double score, double observed,
+                   double expected, double low, double high, uint64_t incident);
+void store_incident(store_t *store, uint64_t id, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
+                    const char *json);
+void store_suggestion(store_t *store, uint64_t id, uint64_t incident, int64_t created_ns, int64_t expires_ns,
+                      const char *json);
+
+/* --- checkpoint --- */
+
+/* Hands everything new to the writing thread as one transaction: the dirty buckets of the shard (as frames), new names
+ * and entities, the above, and `states` (name and bytes pairs, ended by a NULL name). Buckets below `closed_before` are
+ * dropped from the shard afterwards; when a minute or hour is closed, its coarser frame is merged from the finer ones.
+ * Returns ERR_BUSY at once, with nothing done, while the previous checkpoint is still being written. */
+typedef struct {
+    const char *name;
+    slice_t bytes;
+} store_state_t;
+
+err_t store_checkpoint(store_t *store, shard_t *shard, uint64_t position, int64_t closed_before, int64_t event_ns,
+                       const store_state_t *states);
+
+/* Waits until the writing thread is idle. ERR_IO when its last transaction failed (it is tried again by the next
+ * checkpoint, with nothing lost). */
+err_t store_flush(store_t *store);
+
+/* Journal position of the last checkpoint that is on disk. */
+uint64_t store_position(const store_t *store);
+
+/* A person's decision on a suggestion. Any thread. ERR_NOT_FOUND, ERR_INVALID (not open any more). */
+err_t store_decide(store_t *store, uint64_t suggestion, const char *decision, const char *reason, int64_t time_ns);
+
+#endif
