@@ -1,0 +1,33 @@
+/* worker: the inside of a fold, for the files of this folder only. */
+#ifndef SEISMESH_FOLD_WORKER_H
+#define SEISMESH_FOLD_WORKER_H
+
+#include "collector/fold/delta.h"
+#include "collector/fold/fold.h"
+#include "collector/fold/identity.h"
+#include "collector/fold/pairing.h"
+
+struct fold {
+    fold_config_t config;
+    fold_sink_t sink;
+    const dialect_set_t *dialects;
+    counters_t *counters;
+    shard_t shard;
+    identity_t *identity;
+    pairing_t *pairing;
+    delta_t *delta;
+    struct recent *recent;  /* hashes of recent requests, against counting a retry twice */
+    int64_t event_ns;       /* newest event time; INT64_MIN before the first */
+    int64_t closed_before;  /* bucket */
+};
+
+typedef enum { ADMITTED, TOO_LATE, IN_FUTURE } admission_t;
+
+/* Says whether something of this event time is counted, and moves event time on. */
+admission_t fold_admit(fold_t *fold, int64_t time_ns, int64_t arrival_ns);
+
+err_t fold_spans(fold_t *fold, int64_t arrival_ns, slice_t body);   /* otlp_spans.c */
+err_t fold_metrics(fold_t *fold, int64_t arrival_ns, slice_t body); /* otlp_metrics.c */
+err_t fold_logs(fold_t *fold, int64_t arrival_ns, slice_t body);    /* otlp_logs.c */
+
+#endif
