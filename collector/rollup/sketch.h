@@ -35,13 +35,16 @@ int32_t sketch_index(uint64_t value_ns, int scale);
 /* Adds `count` observations of `value_ns`. */
 void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count);
 
+/* Adds to the sum only (saturating), for those who know the sum of what they add by buckets. */
+void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns);
+
 /* Adds one bucket of somebody else's exponential histogram: `count` observations in bucket `index` at `scale`
  * (-10..20) of a histogram whose unit is `unit_ns` nanoseconds (1e9 for seconds). Where unit_ns is no power of two, or
- * the scale is above ours, the bucket's middle decides. Sum, min and max are the caller's to add. */
+ * the scale is above ours, the bucket's middle decides. The sum is the caller's to add; min and max widen to the bucket's middle. */
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns);
 
 /* Adds `count` observations known only to lie in (low_ns, high_ns]; spread evenly over log-time, in whole numbers, and
- * marks the sketch coarse. high_ns may be UINT64_MAX (unbounded): they are put at low_ns. */
+ * marks the sketch coarse. high_ns may be UINT64_MAX (unbounded): they are put at low_ns. The sum is the caller's. */
 void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count);
 
 void sketch_merge(sketch_t *into, const sketch_t *from);
@@ -49,7 +52,8 @@ void sketch_merge(sketch_t *into, const sketch_t *from);
 /* Removes precision so that the sketch is at `scale` (no effect when it is there already or coarser). Exact. */
 void sketch_downscale(sketch_t *sketch, int scale);
 
-/* Value in seconds below which a share `q` (0..1) of the observations lies; NaN when empty. */
+/* The observation of rank floor(q * (count - 1)), counted from 0, in seconds, within sketch_error(); NaN when empty.
+ * q <= 0 gives the exact minimum, q >= 1 the exact maximum. */
 double sketch_quantile(const sketch_t *sketch, double q);
 
 /* Share (0..1) of the observations at or below `value_ns`, to the bucket's resolution; NaN when empty. */

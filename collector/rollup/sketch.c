@@ -1,0 +1,189 @@
+#include "collector/rollup/sketch.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+void sketch_init(sketch_t *sketch) { *sketch = (sketch_t){.scale = SKETCH_SCALE_MAX}; }
+
+void sketch_fini(sketch_t *sketch) {
+    free(sketch->counts);
+    sketch_init(sketch);
+}
+
+void sketch_downscale(sketch_t *sketch, int scale) {
+    if (scale < SKETCH_SCALE_MIN) scale = SKETCH_SCALE_MIN;
+    if (scale >= sketch->scale) return;
+    int shift = sketch->scale - scale;
+    sketch->scale = (int8_t)scale;
+    if (sketch->buckets == 0) return;
+    int32_t offset = sketch->offset >> shift;
+    uint32_t buckets = (uint32_t)(((sketch->offset + (int32_t)sketch->buckets - 1) >> shift) - offset) + 1;
+    for (uint32_t i = 0; i < sketch->buckets; i++) {
+        uint32_t to = (uint32_t)(((sketch->offset + (int32_t)i) >> shift) - offset);
+        uint64_t count = sketch->counts[i];
+        sketch->counts[i] = 0; /* to <= i: what was there has been moved already */
+        sketch->counts[to] += count;
+    }
+    sketch->offset = offset;
+    sketch->buckets = buckets;
+}
+
+/* Widens the buckets to hold indices low..high; halves the resolution until they fit. The caller's indices are at the
+ * sketch's scale before the call; returns by how many bits they are to be shifted. */
+static int cover(sketch_t *sketch, int32_t low, int32_t high) {
+    if (sketch->buckets > 0) {
+        if (sketch->offset < low) low = sketch->offset;
+        int32_t last = sketch->offset + (int32_t)sketch->buckets - 1;
+        if (last > high) high = last;
+    }
+    int shift = 0;
+    while ((high >> shift) - (low >> shift) >= SKETCH_BUCKETS_MAX) shift++;
+    if (shift > 0) sketch_downscale(sketch, sketch->scale - shift);
+    low >>= shift;
+    high >>= shift;
+    uint32_t wanted = (uint32_t)(high - low) + 1;
+    if (wanted > sketch->capacity) {
+        uint32_t capacity = sketch->capacity == 0 ? 32 : sketch->capacity;
+        while (capacity < wanted) capacity *= 2;
+        sketch->counts = memory_resize(sketch->counts, capacity * sizeof *sketch->counts);
+        sketch->capacity = capacity;
+    }
+    uint32_t before = sketch->buckets > 0 ? (uint32_t)(sketch->offset - low) : 0;
+    if (before > 0) {
+        memmove(sketch->counts + before, sketch->counts, sketch->buckets * sizeof *sketch->counts);
+        memset(sketch->counts, 0, before * sizeof *sketch->counts);
+    }
+    uint32_t used = before + sketch->buckets;
+    memset(sketch->counts + used, 0, (wanted - used) * sizeof *sketch->counts);
+    sketch->offset = low;
+    sketch->buckets = wanted;
+    return shift;
+}
+
+static void add_index(sketch_t *sketch, int32_t index, uint64_t count) {
+    uint32_t at = (uint32_t)(index - sketch->offset);
+    if (at >= sketch->buckets) {
+        int shift = cover(sketch, index, index);
+        at = (uint32_t)((index >> shift) - sketch->offset);
+    }
+    sketch->counts[at] += count;
+}
+
+static void widen(sketch_t *sketch, uint64_t min_ns, uint64_t max_ns) {
+    if (sketch->count == 0 || min_ns < sketch->min_ns) sketch->min_ns = min_ns;
+    if (sketch->count == 0 || max_ns > sketch->max_ns) sketch->max_ns = max_ns;
+}
+
+void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns) {
+    if (__builtin_add_overflow(sketch->sum_ns, sum_ns, &sketch->sum_ns)) sketch->sum_ns = UINT64_MAX;
+}
+
+void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count) {
+    if (count == 0) return;
+    widen(sketch, value_ns, value_ns);
+    uint64_t sum;
+    if (__builtin_mul_overflow(value_ns, count, &sum)) sum = UINT64_MAX;
+    sketch_add_sum(sketch, sum);
+    sketch->count += count;
+    if (value_ns == 0) sketch->zeros += count;
+    else add_index(sketch, sketch_index(value_ns, sketch->scale), count);
+}
+
+void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns) {
+    if (count == 0) return;
+    double middle = exp2(((double)index + 0.5) / exp2(scale)) * unit_ns;
+    if (!(middle >= 0)) return;
+    uint64_t value = middle >= 0x1p63 ? UINT64_C(1) << 63 : (uint64_t)middle;
+    sketch_downscale(sketch, scale);
+    widen(sketch, value, value);
+    sketch->count += count;
+    if (value == 0) sketch->zeros += count;
+    else add_index(sketch, sketch_index(value, sketch->scale), count);
+}
+
+void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count) {
+    enum { RANGE_SCALE = 3 };
+    if (count == 0) return;
+    if (high_ns == UINT64_MAX || high_ns <= low_ns) high_ns = low_ns; /* unbounded above: all we know is "at least" */
+    if (low_ns == 0) low_ns = high_ns / 4;
+    sketch->coarse = true;
+    sketch_downscale(sketch, RANGE_SCALE);
+    widen(sketch, low_ns, high_ns);
+    sketch->count += count;
+    if (high_ns == 0) {
+        sketch->zeros += count;
+        return;
+    }
+    int32_t last = sketch_index(high_ns, sketch->scale);
+    int32_t first = low_ns == 0 ? last : sketch_index(low_ns, sketch->scale) + 1;
+    if (first > last) first = last;
+    int shift = cover(sketch, first, last);
+    first >>= shift;
+    last >>= shift;
+    uint64_t bins = (uint64_t)(last - first) + 1, each = count / bins, rest = count % bins;
+    for (uint64_t i = 0; i < bins; i++) {
+        uint64_t extra = (i + 1) * rest / bins - i * rest / bins;
+        sketch->counts[(uint64_t)(first - sketch->offset) + i] += each + extra;
+    }
+    while (sketch->buckets > 0 && sketch->counts[sketch->buckets - 1] == 0) sketch->buckets--;
+    uint32_t empty = 0;
+    while (empty < sketch->buckets && sketch->counts[empty] == 0) empty++;
+    if (empty > 0) { /* canonical: the first and last bucket are never empty */
+        sketch->buckets -= empty;
+        sketch->offset += (int32_t)empty;
+        memmove(sketch->counts, sketch->counts + empty, sketch->buckets * sizeof *sketch->counts);
+    }
+}
+
+void sketch_merge(sketch_t *into, const sketch_t *from) {
+    into->coarse = into->coarse || from->coarse;
+    sketch_downscale(into, from->scale);
+    if (from->count == 0) return;
+    widen(into, from->min_ns, from->max_ns);
+    into->count += from->count;
+    into->zeros += from->zeros;
+    sketch_add_sum(into, from->sum_ns);
+    if (from->buckets == 0) return;
+    int shift = from->scale - into->scale;
+    int32_t low = from->offset >> shift, high = (from->offset + (int32_t)from->buckets - 1) >> shift;
+    shift += cover(into, low, high);
+    for (uint32_t i = 0; i < from->buckets; i++)
+        into->counts[((from->offset + (int32_t)i) >> shift) - into->offset] += from->counts[i];
+}
+
+double sketch_bound_ns(int32_t index, int scale) { return exp2((double)index / exp2(scale)); }
+
+double sketch_error(const sketch_t *sketch) {
+    double base = exp2(exp2(-sketch->scale));
+    return (base - 1) / (base + 1);
+}
+
+double sketch_quantile(const sketch_t *sketch, double q) {
+    if (sketch->count == 0) return NAN;
+    if (!(q > 0)) return (double)sketch->min_ns * 1e-9;
+    if (q >= 1) return (double)sketch->max_ns * 1e-9;
+    uint64_t rank = (uint64_t)(q * (double)(sketch->count - 1)), seen = sketch->zeros;
+    if (rank < seen) return 0;
+    for (uint32_t i = 0; i < sketch->buckets; i++) {
+        seen += sketch->counts[i];
+        if (rank >= seen) continue;
+        double low = sketch_bound_ns(sketch->offset + (int32_t)i, sketch->scale);
+        double high = sketch_bound_ns(sketch->offset + (int32_t)i + 1, sketch->scale);
+        double value = 2 * low * high / (low + high); /* the point whose relative error is least at worst */
+        return fmin(fmax(value, (double)sketch->min_ns), (double)sketch->max_ns) * 1e-9;
+    }
+    return (double)sketch->max_ns * 1e-9;
+}
+
+double sketch_rank(const sketch_t *sketch, uint64_t value_ns) {
+    if (sketch->count == 0) return NAN;
+    uint64_t below = sketch->zeros;
+    if (value_ns > 0) {
+        int64_t last = (int64_t)sketch_index(value_ns, sketch->scale) - sketch->offset;
+        for (int64_t i = 0; i <= last && i < (int64_t)sketch->buckets; i++) below += sketch->counts[i];
+    }
+    return (double)below / (double)sketch->count;
+}
