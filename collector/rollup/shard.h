@@ -74,15 +74,16 @@ typedef struct {
 typedef struct {
     names_t names;
     entity_key_t *entities; /* by id; id 0 is unused */
-    int64_t *last_seen;     /* bucket, by entity id */
+    int64_t *last_seen;     /* bucket, by entity id; INT64_MIN = expired */
     uint32_t entity_count, entity_capacity;
-    table_t entity_index;
-    table_t operation_counts; /* service id -> index in operations_used */
-    uint32_t *operations_used;
-    uint32_t operations_used_count;
+    uint32_t live;          /* entities that are not expired */
+    table_t entity_index;   /* of the live ones */
+    uint32_t *operations;   /* live operations of a service, by its name id */
+    uint32_t operations_capacity;
     bucket_t **buckets; /* sorted by bucket; few */
     uint32_t bucket_count;
     bucket_t *recent;   /* the one used last */
+    int64_t closed_before;
     shard_limits_t limits;
     counters_t *counters;
 } shard_t;
@@ -93,6 +94,17 @@ void shard_fini(shard_t *shard);
 /* Id (> 0) of an entity; beyond the caps that of its overflow twin (operation or instance, at last the service, is
  * "__overflow__"). */
 uint32_t shard_entity(shard_t *shard, const entity_key_t *key);
+
+/* Adds an entity with a known id, which must be the next one (recovery). */
+void shard_restore_entity(shard_t *shard, uint32_t id, const entity_key_t *key);
+
+/* Forgets entities that were not seen for limits.idle_buckets before `bucket`, when they fill more than 3/4 of the cap:
+ * seen again, they get a new id. */
+void shard_expire(shard_t *shard, int64_t bucket);
+
+/* What is not in the store's tables: when each entity was last seen. Canonical. */
+void shard_save(const shard_t *shard, buffer_t *out);
+bool shard_load(shard_t *shard, bytes_t *in); /* after all entities were restored; false on malformed bytes */
 
 /* The cell of an entity in a bucket, made when absent; opens the bucket when needed. */
 cell_t *shard_cell(shard_t *shard, uint32_t entity, int64_t bucket);
