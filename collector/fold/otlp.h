@@ -27,6 +27,14 @@ typedef struct {
  * values nested deeper than OTLP_VALUE_DEPTH_MAX. `arrival_ns`: wall time of the request. */
 err_t otlp_check(otlp_kind_t kind, slice_t body, int64_t arrival_ns, otlp_summary_t *summary);
 
+/* Why a span cannot be counted, if so. The fold asks the same question again, with the same answer. */
+span_fault_t otlp_span_fault(slice_t trace_id, slice_t span_id, uint64_t start_ns, uint64_t end_ns,
+                             int64_t arrival_ns);
+
+static inline bool otlp_in_future(uint64_t time_ns, int64_t arrival_ns) {
+    return time_ns > (uint64_t)(arrival_ns + OTLP_FUTURE_NS);
+}
+
 /* A sentence for a partial success ("12 spans with an all-zero trace or span id"). */
 const char *span_fault_text(span_fault_t fault);
 
