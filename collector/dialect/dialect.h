@@ -46,6 +46,7 @@ typedef enum {
     ROLE_DATABASE,   /* db.system: the callee is a database and sends no spans of its own */
     ROLE_MESSAGING,  /* messaging.system */
     ROLE_PROTOCOL,   /* http | grpc | tcp */
+    ROLE_PROXY,      /* of spans: "proxy" says that a proxy reports, not the application behind it */
     ROLE_SPAN_KIND,  /* of a metric made of spans: SPAN_KIND_SERVER … */
     ROLE_REPORTER,   /* whose side: source | destination | waypoint, client | server, outbound | inbound */
     ROLE_QUANTILE,   /* of a gauge that is a quantile: 0.99 */

@@ -22,7 +22,7 @@ typedef enum {
 extern const char *const entity_kind_names[ENTITY_KINDS]; /* "service", "version", … */
 
 /* Who saw the requests that a cell counts. The same request may be seen by several; they are kept apart, and a reader
- * takes the first of observer_order that has any (see observer.h). */
+ * takes the first, in this order, that has any (see observer.h). */
 typedef enum {
     OBSERVER_NONE,          /* gauges only */
     OBSERVER_PROXY_SERVER,  /* proxy metrics of the callee's side */
@@ -30,7 +30,8 @@ typedef enum {
     OBSERVER_DERIVED,       /* metrics that a connector made of spans */
     OBSERVER_APP,           /* the application's own metrics */
     OBSERVER_LOG,           /* access logs */
-    OBSERVER_SPAN,          /* spans */
+    OBSERVER_PROXY_SPAN,    /* spans of proxies */
+    OBSERVER_SPAN,          /* spans of applications */
     OBSERVERS
 } observer_t;
 
