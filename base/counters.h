@@ -25,7 +25,12 @@
     X(REFUSED_STORAGE, "refused_requests", "reason=\"storage\"", "Requests refused, by reason.")                       \
     X(REFUSED_DEADLINE, "refused_requests", "reason=\"deadline\"", "Requests refused, by reason.")                     \
     X(REFUSED_NOT_FOUND, "refused_requests", "reason=\"not_found\"", "Requests refused, by reason.")                   \
+    X(REFUSED_DRAINING, "refused_requests", "reason=\"draining\"", "Requests refused, by reason.")                     \
     X(REFUSED_CONNECTIONS, "refused_connections", "reason=\"limit\"", "Connections refused, by reason.")               \
+    X(CLOSED_SLOW, "closed_connections", "reason=\"slow\"", "Connections closed, by reason.")                          \
+    X(CLOSED_IDLE, "closed_connections", "reason=\"idle\"", "Connections closed, by reason.")                          \
+    X(CLOSED_FLOOD, "closed_connections", "reason=\"flood\"", "Connections closed, by reason.")                        \
+    X(CLOSED_PROTOCOL, "closed_connections", "reason=\"protocol\"", "Connections closed, by reason.")                  \
     X(JOURNAL_RECORDS, "journal_records", "", "Records appended to the journal.")                                      \
     X(JOURNAL_BYTES, "journal_bytes", "", "Payload bytes appended to the journal.")                                    \
     X(JOURNAL_GROUPS, "journal_groups", "", "Group commits.")                                                          \
