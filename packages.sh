@@ -17,15 +17,11 @@ run_packages=(gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-c-de
 test_packages=(clang clang-format libclang-rt-14-dev chromium python3 python3-jsonschema python3-yaml python3-venv curl
     nghttp2-client sqlite3 procps)
 
-installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
-}
-
 # A Node.js of 18 or newer from elsewhere is as good as the packaged one, and so is its npm.
 provided() {
     case $1 in
     nodejs) node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' 2>/dev/null ;;
-    npm) npm --version >/dev/null 2>&1 ;;
+    npm) command -v npm >/dev/null ;;
     *) return 1 ;;
     esac
 }
@@ -50,9 +46,11 @@ case "${1:-} ${2:-}" in
 *) echo "usage: ./packages.sh run|test, ./packages.sh list run|test" >&2 && exit 2 ;;
 esac
 
+# One question for all of them: `make run` asks at every start, and is to be up within a second.
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
 missing=()
 for package in "${wanted[@]}"; do
-    installed "$package" || provided "$package" || missing+=("$package")
+    grep -qxF "$package" <<<"$installed" || provided "$package" || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
