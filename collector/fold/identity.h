@@ -22,6 +22,9 @@ typedef struct identity identity_t;
 identity_t *identity_new(shard_t *shard, const dialect_set_t *dialects);
 void identity_free(identity_t *identity);
 
+/* Forgets what was remembered; to be called when entities have expired. */
+void identity_forget(identity_t *identity);
+
 /* The resource of a request (an empty slice = no resource: service "unknown"). Never NULL; valid until the next call. */
 resource_t *identity_resource(identity_t *identity, slice_t resource);
 

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "collector/rollup/shard.h"
 
-/* One end of a call, as long as the other has not been seen. 96 bytes. */
+/* One end of a call, as long as the other has not been seen. */
 typedef struct {
     uint8_t trace_id[16];
     uint8_t call_id[8];   /* span id of the client span = parent id of the server span */
@@ -22,7 +22,7 @@ typedef struct {
     uint8_t server;       /* 1 = server or consumer side */
     uint8_t failure;      /* failure_t */
     uint8_t protocol;     /* protocol_t */
-    uint8_t named;        /* client: `peer` is canonical already (the mesh told it) */
+    uint8_t observer;     /* OBSERVER_SPAN or OBSERVER_PROXY_SPAN */
     uint32_t retries;
     uint64_t request_bytes, response_bytes;
 } half_t;

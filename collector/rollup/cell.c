@@ -131,7 +131,6 @@ void cell_merge(cell_t *into, const cell_t *from) {
     into->retries += from->retries;
     into->request_bytes += from->request_bytes;
     into->response_bytes += from->response_bytes;
-    into->self_ns += from->self_ns;
     sketch_merge(&into->ok, &from->ok);
     sketch_merge(&into->failed, &from->failed);
     sketch_merge(&into->client, &from->client);

@@ -48,7 +48,6 @@ typedef struct {
     uint64_t failures[FAILURE_CLASSES]; /* of these */
     uint64_t retries;                   /* attempts beyond the first */
     uint64_t request_bytes, response_bytes;
-    uint64_t self_ns;      /* operations, services: time not spent waiting for callees; edges: 0 */
     sketch_t ok;           /* latency of successes, as the authoritative end saw it */
     sketch_t failed;       /* latency of failures */
     sketch_t client;       /* edges: latency as the caller saw it, where the callee's own view is in ok/failed */

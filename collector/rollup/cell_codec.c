@@ -1,5 +1,5 @@
 /* Wire form of a cell, canonical: u8 parts (bit per part that is present), then the parts in order:
- *   bit 0  counts: varint requests, retries, request bytes, response bytes, self_ns, then FAILURE_CLASSES varints
+ *   bit 0  counts: varint requests, retries, request bytes, response bytes, then FAILURE_CLASSES varints
  *   bit 1  sketch ok     bit 2  sketch failed     bit 3  sketch client
  *   bit 4  gauges: varint n, then n times { varint signal delta, varint count, f64 min, max, last, zigzag last_ns,
  *          u64 low and u64 high half of the fixed-point sum }
@@ -14,12 +14,11 @@ static void encode_counts(const cell_t *cell, buffer_t *out) {
     buffer_varint(out, cell->retries);
     buffer_varint(out, cell->request_bytes);
     buffer_varint(out, cell->response_bytes);
-    buffer_varint(out, cell->self_ns);
     for (int i = 0; i < FAILURE_CLASSES; i++) buffer_varint(out, cell->failures[i]);
 }
 
 static bool has_counts(const cell_t *cell) {
-    uint64_t any = cell->requests | cell->retries | cell->request_bytes | cell->response_bytes | cell->self_ns;
+    uint64_t any = cell->requests | cell->retries | cell->request_bytes | cell->response_bytes;
     for (int i = 0; i < FAILURE_CLASSES; i++) any |= cell->failures[i];
     return any != 0;
 }
@@ -73,8 +72,7 @@ void cell_encode(const cell_t *cell, buffer_t *out) {
 
 static bool decode_counts(cell_t *cell, bytes_t *in) {
     bool fine = bytes_varint(in, &cell->requests) && bytes_varint(in, &cell->retries) &&
-                bytes_varint(in, &cell->request_bytes) && bytes_varint(in, &cell->response_bytes) &&
-                bytes_varint(in, &cell->self_ns);
+                bytes_varint(in, &cell->request_bytes) && bytes_varint(in, &cell->response_bytes);
     for (int i = 0; fine && i < FAILURE_CLASSES; i++) fine = bytes_varint(in, &cell->failures[i]);
     return fine;
 }
