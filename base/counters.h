@@ -79,7 +79,9 @@
     X(RETENTION_BLOCKS, "retention_deleted", "what=\"span_blocks\"", "Rows deleted by retention.")                     \
     X(RETENTION_TRACES, "retention_deleted", "what=\"traces\"", "Rows deleted by retention.")                          \
     X(FORWARDED_REQUESTS, "forwarded_requests", "", "Trace requests forwarded.")                                       \
-    X(FORWARD_FAILED, "forward_dropped_requests", "reason=\"failed\"", "Trace requests not forwarded.")                \
+    X(FORWARD_REFUSED, "forward_dropped_requests", "reason=\"refused\"", "Trace requests not forwarded.")              \
+    X(FORWARD_UNREACHABLE, "forward_dropped_requests", "reason=\"unreachable\"", "Trace requests not forwarded.")      \
+    X(FORWARD_STOPPED, "forward_dropped_requests", "reason=\"stopped\"", "Trace requests not forwarded.")              \
     X(FORWARD_QUEUE_FULL, "forward_dropped_requests", "reason=\"queue_full\"", "Trace requests not forwarded.")        \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
     X(API_ERRORS, "api_errors", "", "API requests answered with an error.")

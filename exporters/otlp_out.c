@@ -1,0 +1,261 @@
+#include "exporters/otlp_out.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+enum {
+    CONNECT_TIMEOUT_MS = 3000,
+    REQUEST_TIMEOUT_MS = 10000,
+    ANSWER_BYTES_MAX = 65536, /* of the peer's answer; nothing in it is needed beyond its status */
+    PAUSE_FIRST_MS = 100,
+    PAUSE_MOST_MS = 5000,
+    RETRY_AFTER_MOST_S = 30,
+    STOP_MS = 5000,
+};
+
+typedef struct batch {
+    struct batch *next;
+    size_t len;
+    uint8_t bytes[];
+} batch_t;
+
+struct otlp_out {
+    char *url;
+    counters_t *counters;
+    CURL *curl;
+    struct curl_slist *headers;
+    size_t answer_bytes; /* received of the answer that is being read */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t wake;
+    batch_t *first, **last;
+    size_t queued_bytes;
+    bool stopping;
+    int64_t stop_by_ns; /* monotonic; valid when stopping */
+};
+
+typedef enum { SENT, TRY_AGAIN, REFUSED, UNREACHABLE, STOPPED } outcome_t;
+
+static const counter_t counter_of[] = {
+    [SENT] = COUNTER_FORWARDED_REQUESTS,
+    [REFUSED] = COUNTER_FORWARD_REFUSED,
+    [UNREACHABLE] = COUNTER_FORWARD_UNREACHABLE,
+    [STOPPED] = COUNTER_FORWARD_STOPPED,
+};
+
+static int64_t now_ns(void) {
+    return clock_monotonic_ns(&clock_system);
+}
+
+/* --- the queue --- */
+
+void otlp_out_push(otlp_out_t *out, slice_t body) {
+    bool queued = false;
+    batch_t *batch = memory_new(1, sizeof *batch + body.len);
+    batch->len = body.len;
+    if (body.len > 0) memcpy(batch->bytes, body.data, body.len);
+    (void)pthread_mutex_lock(&out->lock);
+    if (!out->stopping && body.len <= OTLP_OUT_QUEUE_BYTES - out->queued_bytes) {
+        *out->last = batch;
+        out->last = &batch->next;
+        out->queued_bytes += body.len;
+        queued = true;
+        (void)pthread_cond_signal(&out->wake);
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+    if (queued) return;
+    free(batch);
+    counters_add(out->counters, COUNTER_FORWARD_QUEUE_FULL, 1);
+}
+
+/* The oldest batch, or NULL when we stop and nothing is left or the time for it is over. It counts as queued until it
+ * is dealt with. */
+static batch_t *take(otlp_out_t *out) {
+    (void)pthread_mutex_lock(&out->lock);
+    while (out->first == NULL && !out->stopping) (void)pthread_cond_wait(&out->wake, &out->lock);
+    batch_t *batch = out->first;
+    if (out->stopping && now_ns() >= out->stop_by_ns) batch = NULL;
+    if (batch != NULL) {
+        out->first = batch->next;
+        if (out->first == NULL) out->last = &out->first;
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+    return batch;
+}
+
+static void done_with(otlp_out_t *out, batch_t *batch) {
+    (void)pthread_mutex_lock(&out->lock);
+    out->queued_bytes -= batch->len;
+    (void)pthread_mutex_unlock(&out->lock);
+    free(batch);
+}
+
+/* Milliseconds until we must have stopped; `otherwise` while nobody asked us to. */
+static int64_t time_left_ms(otlp_out_t *out, int64_t otherwise) {
+    (void)pthread_mutex_lock(&out->lock);
+    int64_t left = out->stopping ? (out->stop_by_ns - now_ns()) / NS_PER_MS : otherwise;
+    (void)pthread_mutex_unlock(&out->lock);
+    return left < 0 ? 0 : left < otherwise ? left : otherwise;
+}
+
+/* Sleeps, but not beyond the moment at which we must have stopped. False when that has come. */
+static bool pause_ms(otlp_out_t *out, int64_t ms) {
+    int64_t until = now_ns() + ms * NS_PER_MS;
+    (void)pthread_mutex_lock(&out->lock);
+    for (;;) {
+        int64_t end = out->stopping && out->stop_by_ns < until ? out->stop_by_ns : until;
+        if (now_ns() >= end) break;
+        struct timespec at = {.tv_sec = end / NS_PER_S, .tv_nsec = end % NS_PER_S};
+        (void)pthread_cond_timedwait(&out->wake, &out->lock, &at);
+    }
+    bool go_on = !out->stopping || now_ns() < out->stop_by_ns;
+    (void)pthread_mutex_unlock(&out->lock);
+    return go_on;
+}
+
+/* --- sending --- */
+
+/* The answer's body is read, since that keeps the connection usable, but neither kept nor read without end. */
+static size_t discard(char *data, size_t size, size_t count, void *argument) {
+    (void)data;
+    otlp_out_t *out = argument;
+    out->answer_bytes += size * count;
+    return out->answer_bytes <= ANSWER_BYTES_MAX ? size * count : 0;
+}
+
+/* Lets a transfer in flight end when the time to stop has come. */
+static int watch(void *argument, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return time_left_ms(argument, REQUEST_TIMEOUT_MS) == 0;
+}
+
+static outcome_t judge(long status) {
+    if (status >= 200 && status < 300) return SENT;
+    return status == 429 || status == 502 || status == 503 || status == 504 ? TRY_AGAIN : REFUSED;
+}
+
+static outcome_t send_once(otlp_out_t *out, const batch_t *batch, int64_t *retry_after_ms) {
+    *retry_after_ms = 0;
+    out->answer_bytes = 0;
+    (void)curl_easy_setopt(out->curl, CURLOPT_POSTFIELDS, (const void *)batch->bytes);
+    (void)curl_easy_setopt(out->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)batch->len);
+    CURLcode code = curl_easy_perform(out->curl);
+    long status = 0;
+    (void)curl_easy_getinfo(out->curl, CURLINFO_RESPONSE_CODE, &status);
+    /* An answer that we stopped reading has a status all the same: sending it again would double the spans there. */
+    if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && status != 0)) {
+        log_debug("forward: %s", curl_easy_strerror(code));
+        return TRY_AGAIN;
+    }
+    curl_off_t seconds = 0;
+    (void)curl_easy_getinfo(out->curl, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds > RETRY_AFTER_MOST_S) seconds = RETRY_AFTER_MOST_S;
+    if (seconds > 0) *retry_after_ms = seconds * 1000;
+    return judge(status);
+}
+
+/* Never TRY_AGAIN. */
+static outcome_t deliver(otlp_out_t *out, const batch_t *batch) {
+    int64_t pause = PAUSE_FIRST_MS, retry_after_ms;
+    for (int attempt = 1;; attempt++) {
+        outcome_t outcome = send_once(out, batch, &retry_after_ms);
+        if (outcome != TRY_AGAIN) return outcome;
+        if (attempt == OTLP_OUT_TRIES) return UNREACHABLE;
+        if (!pause_ms(out, retry_after_ms > pause ? retry_after_ms : pause)) return STOPPED;
+        pause = pause * 2 < PAUSE_MOST_MS ? pause * 2 : PAUSE_MOST_MS;
+    }
+}
+
+static void *run(void *argument) {
+    otlp_out_t *out = argument;
+    bool failing = false;
+    for (batch_t *batch; (batch = take(out)) != NULL;) {
+        outcome_t outcome = deliver(out, batch);
+        counters_add(out->counters, counter_of[outcome], 1);
+        if (outcome == SENT && failing) log_info("forward: spans reach %s again", out->url);
+        if (outcome != SENT && !failing)
+            log_warn("forward: spans do not reach %s; they are dropped and counted until they do", out->url);
+        failing = outcome != SENT;
+        done_with(out, batch);
+    }
+    return NULL;
+}
+
+/* --- life --- */
+
+static void set_up(otlp_out_t *out) {
+    out->headers = curl_slist_append(NULL, "Content-Type: application/x-protobuf");
+    out->headers = curl_slist_append(out->headers, "Expect:"); /* no round trip before each body */
+    CURL *curl = out->curl;
+    (void)curl_easy_setopt(curl, CURLOPT_URL, out->url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* the configured address and no other, whatever http_proxy says */
+    (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, out->headers);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "seismesh/" SEISMESH_VERSION);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)REQUEST_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, discard);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, out);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, out);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+err_t otlp_out_start(const char *url, counters_t *counters, otlp_out_t **result) {
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) return ERR_INVALID;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) return ERR_NOMEM;
+    otlp_out_t *out = memory_new(1, sizeof *out);
+    out->curl = curl_easy_init();
+    if (out->curl == NULL) {
+        free(out);
+        return ERR_NOMEM;
+    }
+    out->url = memory_text(url);
+    out->counters = counters;
+    out->last = &out->first;
+    set_up(out);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&out->lock, NULL);
+    (void)pthread_cond_init(&out->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    int failed = pthread_create(&out->thread, NULL, run, out);
+    assert(failed == 0);
+    *result = out;
+    return ERR_OK;
+}
+
+void otlp_out_stop(otlp_out_t *out) {
+    (void)pthread_mutex_lock(&out->lock);
+    out->stopping = true;
+    out->stop_by_ns = now_ns() + STOP_MS * NS_PER_MS;
+    (void)pthread_cond_signal(&out->wake);
+    (void)pthread_mutex_unlock(&out->lock);
+    (void)pthread_join(out->thread, NULL);
+    while (out->first != NULL) {
+        batch_t *batch = out->first;
+        out->first = batch->next;
+        counters_add(out->counters, COUNTER_FORWARD_STOPPED, 1);
+        free(batch);
+    }
+    curl_easy_cleanup(out->curl);
+    curl_slist_free_all(out->headers);
+    (void)pthread_cond_destroy(&out->wake);
+    (void)pthread_mutex_destroy(&out->lock);
+    free(out->url);
+    free(out);
+}
