@@ -116,7 +116,7 @@ typedef struct {
 } dialect_t;
 
 /* The built-in ones, in order of precedence, ended by NULL (list.c). */
-extern const dialect_t *const dialects[];
+extern const dialect_t *const dialect_list[];
 
 /* A key's rows compiled: one role per table. */
 typedef struct {
