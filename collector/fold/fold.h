@@ -11,12 +11,12 @@
 
 typedef struct {
     shard_limits_t shard;
-    uint32_t pairing_spans;        /* spans that may wait for their other half */
-    int64_t pairing_window_ns;     /* how long they may, in event time */
-    int64_t late_ns;               /* what ended more than this before the newest is dropped from the rollups */
-    int64_t grace_ns;              /* a bucket is closed when event time is this far behind its end */
-    uint32_t metric_streams;       /* cumulative streams remembered */
-    int64_t metric_stream_idle_ns; /* and forgotten after so long without a point */
+    uint32_t pairing_spans;         /* spans that may wait for their other half */
+    int64_t pairing_window_ns;      /* how long they may, in event time */
+    int64_t late_ns;                /* what ended more than this before the newest is dropped from the rollups */
+    int64_t grace_ns;               /* a bucket is closed when event time is this far behind its end */
+    uint32_t metric_streams;        /* cumulative streams remembered */
+    int64_t metric_stream_idle_ns;  /* and forgotten after so long without a point */
     uint32_t auxiliary_per_service; /* auxiliary metrics (names) kept per service */
 } fold_config_t;
 
@@ -35,8 +35,8 @@ typedef struct {
 typedef struct {
     void *context;
     void (*span)(void *context, const folded_span_t *span); /* NULL = nobody keeps spans */
-    /* Called once for every closed bucket, in order; buckets without cells are left out, as long as the gap is longer
-     * than 6 minutes; else they come too (as NULL). */
+    /* Called once for every closed bucket, in order. Buckets without cells come as NULL; a gap of more than 6
+     * minutes is left out (a gap in a recording, not an outage). */
     void (*closed)(void *context, shard_t *shard, int64_t bucket, bucket_t *cells);
 } fold_sink_t;
 
@@ -55,6 +55,9 @@ void fold_tick(fold_t *fold, int64_t arrival_ns);
 
 /* The end of a recording: settles all pending pairs and closes all buckets. */
 void fold_finish(fold_t *fold);
+
+/* True when nothing waits: no half of a call, no open bucket. No tick is needed then. */
+bool fold_settled(const fold_t *fold);
 
 shard_t *fold_shard(fold_t *fold);
 int64_t fold_event_ns(const fold_t *fold);      /* newest event time seen; INT64_MIN before the first */

@@ -47,7 +47,9 @@ void identity_free(identity_t *identity) {
     free(identity);
 }
 
-void roles_clear(roles_t *roles) { memset(roles, 0, sizeof *roles); }
+void roles_clear(roles_t *roles) {
+    memset(roles, 0, sizeof *roles);
+}
 
 static void set_text(roles_t *roles, role_t role, uint8_t rank, slice_t text) {
     if (text.len == 0 || roles->rank[role] > rank) return;
@@ -61,7 +63,9 @@ static role_t namespace_role(role_t role) {
     return role == ROLE_SERVICE || role == ROLE_INSTANCE ? ROLE_NAMESPACE : ROLE_CALLEE_NAMESPACE;
 }
 
-static role_t version_role(role_t role) { return role == ROLE_SERVICE ? ROLE_VERSION : ROLE_CALLEE_VERSION; }
+static role_t version_role(role_t role) {
+    return role == ROLE_SERVICE ? ROLE_VERSION : ROLE_CALLEE_VERSION;
+}
 
 void roles_set(roles_t *roles, const dialect_attribute_t *row, slice_t text) {
     if (row->form == FORM_TEXT) {
@@ -71,7 +75,8 @@ void roles_set(roles_t *roles, const dialect_attribute_t *row, slice_t text) {
     dialect_name_t parts = dialect_read(row->form, text);
     set_text(roles, row->role, row->rank, parts.name);
     /* parts are weaker than an attribute of their own */
-    if (roles->rank[namespace_role(row->role)] == 0) set_text(roles, namespace_role(row->role), 0, parts.namespace_name);
+    if (roles->rank[namespace_role(row->role)] == 0)
+        set_text(roles, namespace_role(row->role), 0, parts.namespace_name);
     if (row->role != ROLE_CALLER && roles->rank[version_role(row->role)] == 0)
         set_text(roles, version_role(row->role), 0, parts.version);
 }

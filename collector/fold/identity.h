@@ -25,7 +25,8 @@ void identity_free(identity_t *identity);
 /* Forgets what was remembered; to be called when entities have expired. */
 void identity_forget(identity_t *identity);
 
-/* The resource of a request (an empty slice = no resource: service "unknown"). Never NULL; valid until the next call. */
+/* The resource of a request (an empty slice = no resource: service "unknown"). Never NULL; valid until the next call.
+ */
 resource_t *identity_resource(identity_t *identity, slice_t resource);
 
 /* The canonical service name: "name", "namespace/name", either with "@cluster". A name that has a '/' already, or an

@@ -18,8 +18,8 @@ enum { OTLP_VALUE_DEPTH_MAX = 16 }; /* nesting of AnyValue */
 typedef enum { SPAN_FINE, SPAN_ZERO_ID, SPAN_NEGATIVE, SPAN_FUTURE, SPAN_FAULTS } span_fault_t;
 
 typedef struct {
-    uint64_t items;    /* spans, points or log records */
-    uint64_t rejected; /* of these: zero ids, negative durations, ends in the future */
+    uint64_t items;     /* spans, points or log records */
+    uint64_t rejected;  /* of these: zero ids, negative durations, ends in the future */
     span_fault_t fault; /* of the first rejected one; SPAN_FUTURE stands for points and logs from the future too */
 } otlp_summary_t;
 
@@ -28,8 +28,7 @@ typedef struct {
 err_t otlp_check(otlp_kind_t kind, slice_t body, int64_t arrival_ns, otlp_summary_t *summary);
 
 /* Why a span cannot be counted, if so. The fold asks the same question again, with the same answer. */
-span_fault_t otlp_span_fault(slice_t trace_id, slice_t span_id, uint64_t start_ns, uint64_t end_ns,
-                             int64_t arrival_ns);
+span_fault_t otlp_span_fault(slice_t trace_id, slice_t span_id, uint64_t start_ns, uint64_t end_ns, int64_t arrival_ns);
 
 static inline bool otlp_in_future(uint64_t time_ns, int64_t arrival_ns) {
     return time_ns > (uint64_t)(arrival_ns + OTLP_FUTURE_NS);
@@ -43,7 +42,7 @@ typedef enum { VALUE_NONE, VALUE_TEXT, VALUE_BOOL, VALUE_INT, VALUE_DOUBLE, VALU
 
 typedef struct {
     value_type_t type;
-    slice_t text; /* VALUE_TEXT */
+    slice_t text;    /* VALUE_TEXT */
     int64_t integer; /* VALUE_INT, VALUE_BOOL */
     double number;   /* VALUE_DOUBLE */
 } otlp_value_t;

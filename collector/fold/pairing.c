@@ -50,10 +50,14 @@ static uint64_t hash_of(const half_t *half) {
 
 static void unlink_slot(pairing_t *pairing, uint32_t at) {
     slot_t *slot = &pairing->slots[at];
-    if (slot->older == NOBODY) pairing->oldest = slot->newer;
-    else pairing->slots[slot->older].newer = slot->newer;
-    if (slot->newer == NOBODY) pairing->newest = slot->older;
-    else pairing->slots[slot->newer].older = slot->older;
+    if (slot->older == NOBODY)
+        pairing->oldest = slot->newer;
+    else
+        pairing->slots[slot->older].newer = slot->newer;
+    if (slot->newer == NOBODY)
+        pairing->newest = slot->older;
+    else
+        pairing->slots[slot->newer].older = slot->older;
     (void)table_remove(&pairing->index, slot->hash, at);
     slot->newer = pairing->free;
     pairing->free = at;
@@ -62,18 +66,23 @@ static void unlink_slot(pairing_t *pairing, uint32_t at) {
 
 static void wait(pairing_t *pairing, const half_t *half, uint64_t hash) {
     uint32_t at = pairing->free;
-    if (at == NOBODY) at = pairing->touched++;
-    else pairing->free = pairing->slots[at].newer;
+    if (at == NOBODY)
+        at = pairing->touched++;
+    else
+        pairing->free = pairing->slots[at].newer;
     pairing->slots[at] = (slot_t){*half, hash, pairing->newest, NOBODY};
-    if (pairing->newest == NOBODY) pairing->oldest = at;
-    else pairing->slots[pairing->newest].newer = at;
+    if (pairing->newest == NOBODY)
+        pairing->oldest = at;
+    else
+        pairing->slots[pairing->newest].newer = at;
     pairing->newest = at;
     table_insert(&pairing->index, hash, at);
     pairing->waiting++;
 }
 
 static bool is_other(const half_t *a, const half_t *b) {
-    return a->server != b->server && memcmp(a->trace_id, b->trace_id, 16) == 0 && memcmp(a->call_id, b->call_id, 8) == 0;
+    return a->server != b->server && memcmp(a->trace_id, b->trace_id, 16) == 0 &&
+           memcmp(a->call_id, b->call_id, 8) == 0;
 }
 
 bool pairing_meet(pairing_t *pairing, const half_t *half, half_t *other, bool *evicted) {
@@ -101,7 +110,9 @@ bool pairing_expire(pairing_t *pairing, int64_t before_ns, half_t *out) {
     return true;
 }
 
-uint32_t pairing_waiting(const pairing_t *pairing) { return pairing->waiting; }
+uint32_t pairing_waiting(const pairing_t *pairing) {
+    return pairing->waiting;
+}
 
 static void save_half(const half_t *half, buffer_t *out) {
     buffer_append(out, half->trace_id, sizeof half->trace_id);

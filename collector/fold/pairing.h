@@ -12,17 +12,17 @@
 /* One end of a call, as long as the other has not been seen. */
 typedef struct {
     uint8_t trace_id[16];
-    uint8_t call_id[8];   /* span id of the client span = parent id of the server span */
+    uint8_t call_id[8]; /* span id of the client span = parent id of the server span */
     int64_t end_ns;
-    int64_t seen_ns;      /* event time when it began to wait */
+    int64_t seen_ns; /* event time when it began to wait */
     uint64_t duration_ns;
-    uint32_t service;     /* who reports */
-    uint32_t peer;        /* the other end as this one names it; 0 = not told */
+    uint32_t service;       /* who reports */
+    uint32_t peer;          /* the other end as this one names it; 0 = not told */
     uint32_t version, zone; /* server: its own; client: the peer's as told */
-    uint8_t server;       /* 1 = server or consumer side */
-    uint8_t failure;      /* failure_t */
-    uint8_t protocol;     /* protocol_t */
-    uint8_t observer;     /* OBSERVER_SPAN or OBSERVER_PROXY_SPAN */
+    uint8_t server;         /* 1 = server or consumer side */
+    uint8_t failure;        /* failure_t */
+    uint8_t protocol;       /* protocol_t */
+    uint8_t observer;       /* OBSERVER_SPAN or OBSERVER_PROXY_SPAN */
     uint32_t retries;
     uint64_t request_bytes, response_bytes;
 } half_t;

@@ -1,0 +1,160 @@
+#include "collector/fold/calls.h"
+
+#include "base/memory.h"
+
+/* What is known of a service by its name id. */
+enum { PEER_REPORTS = 1 /* sends server spans */, PEER_SILENT = 2 /* a caller's half waited for it in vain */ };
+
+static uint8_t *peer_flags(fold_t *fold, uint32_t service) {
+    if (service >= fold->peer_capacity) {
+        uint32_t capacity = fold->peer_capacity == 0 ? 256 : fold->peer_capacity;
+        while (capacity <= service) capacity *= 2;
+        fold->peers = memory_resize(fold->peers, capacity);
+        memset(fold->peers + fold->peer_capacity, 0, capacity - fold->peer_capacity);
+        fold->peer_capacity = capacity;
+    }
+    return &fold->peers[service];
+}
+
+void calls_reporter(fold_t *fold, uint32_t service) {
+    *peer_flags(fold, service) |= PEER_REPORTS;
+}
+
+static bool reports(fold_t *fold, uint32_t service) {
+    return (*peer_flags(fold, service) & PEER_REPORTS) != 0;
+}
+
+/* The callee as the rest of the mesh calls it: a bare name that no service reports under is looked for in the caller's
+ * namespace and cluster. */
+static uint32_t resolve_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
+    if (peer == NAME_NONE || reports(fold, peer)) return peer;
+    slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
+    const uint8_t *slash = memchr(from.data, '/', from.len);
+    if (slash == NULL || memchr(name.data, '/', name.len) != NULL) return peer;
+    const uint8_t *at = memchr(from.data, '@', from.len);
+    size_t prefix = (size_t)(slash - from.data) + 1, suffix = at == NULL ? 0 : from.len - (size_t)(at - from.data);
+    char full[NAME_BYTES_MAX];
+    if (prefix + name.len + suffix > sizeof full) return peer;
+    memcpy(full, from.data, prefix);
+    memcpy(full + prefix, name.data, name.len);
+    if (suffix > 0) memcpy(full + prefix + name.len, at, suffix);
+    uint32_t id = names_find(&fold->shard.names, slice_of(full, prefix + name.len + suffix));
+    return id != UINT32_MAX && reports(fold, id) ? id : peer;
+}
+
+static cell_t *edge_cell(fold_t *fold, uint32_t caller, uint32_t callee, const half_t *half, observer_t observer) {
+    entity_key_t key = {.kind = ENTITY_EDGE,
+                        .observer = (uint8_t)observer,
+                        .protocol = half->protocol,
+                        .service = callee,
+                        .caller = caller,
+                        .version = half->version,
+                        .zone = half->zone};
+    return shard_cell(&fold->shard, shard_entity(&fold->shard, &key), bucket_of(half->end_ns));
+}
+
+static void count(cell_t *cell, const half_t *half, failure_t failure) {
+    cell_request(cell, failure, half->duration_ns);
+    cell->retries += half->retries;
+    cell->request_bytes += half->request_bytes;
+    cell->response_bytes += half->response_bytes;
+    exemplar_t exemplar = {.duration_ns = half->duration_ns, .end_ns = half->end_ns};
+    memcpy(exemplar.trace_id, half->trace_id, sizeof exemplar.trace_id);
+    memcpy(exemplar.span_id, half->call_id, sizeof exemplar.span_id);
+    cell_exemplar(cell, failure, &exemplar);
+}
+
+static bool only_caller_knows(uint8_t failure) {
+    return failure == FAILURE_CONNECTION || failure == FAILURE_TIMEOUT;
+}
+
+/* Which end's observer an edge is filed under: a proxy's word counts more. */
+static observer_t better(const half_t *a, const half_t *b) {
+    return (observer_t)(a->observer < b->observer ? a->observer : b->observer);
+}
+
+static void count_pair(fold_t *fold, const half_t *client, const half_t *server) {
+    counters_add(fold->counters, COUNTER_PAIRED_SPANS, 2);
+    half_t call = *server;
+    if (call.protocol == PROTOCOL_UNKNOWN) call.protocol = client->protocol;
+    call.retries = client->retries > server->retries ? client->retries : server->retries;
+    cell_t *cell = edge_cell(fold, client->service, server->service, &call, better(client, server));
+    bool callers_failure = server->failure == FAILURE_NONE && only_caller_knows(client->failure);
+    count(cell, &call, (failure_t)(callers_failure ? client->failure : server->failure));
+    sketch_add(&cell->client, client->duration_ns, 1);
+}
+
+static void count_client(fold_t *fold, const half_t *client) {
+    uint32_t callee = resolve_peer(fold, client->service, client->peer);
+    if (callee == NAME_NONE) return;
+    cell_t *cell = edge_cell(fold, client->service, callee, client, (observer_t)client->observer);
+    count(cell, client, (failure_t)client->failure);
+    sketch_add(&cell->client, client->duration_ns, 1);
+}
+
+static void count_server(fold_t *fold, const half_t *server) {
+    if (server->peer == NAME_NONE) return;
+    cell_t *cell = edge_cell(fold, server->peer, server->service, server, (observer_t)server->observer);
+    count(cell, server, (failure_t)server->failure);
+}
+
+static void settle_alone(fold_t *fold, const half_t *half) {
+    if (half->server) {
+        counters_add(fold->counters, COUNTER_UNPAIRED_SERVER, 1);
+        count_server(fold, half);
+        return;
+    }
+    counters_add(fold->counters, COUNTER_UNPAIRED_CLIENT, 1);
+    uint32_t callee = resolve_peer(fold, half->service, half->peer);
+    if (callee != NAME_NONE && !reports(fold, callee)) *peer_flags(fold, callee) |= PEER_SILENT;
+    count_client(fold, half);
+}
+
+/* True when no server span will come for this client span: the request never arrived, or its peer is known not to
+ * send any. */
+static bool speaks_alone(fold_t *fold, const half_t *half) {
+    if (half->server) return false;
+    if (half->failure == FAILURE_CONNECTION) return true;
+    uint32_t callee = resolve_peer(fold, half->service, half->peer);
+    return callee != NAME_NONE && *peer_flags(fold, callee) == PEER_SILENT;
+}
+
+void calls_half(fold_t *fold, const half_t *half, bool alone) {
+    if (alone || speaks_alone(fold, half)) {
+        if (half->server)
+            count_server(fold, half);
+        else
+            count_client(fold, half);
+        return;
+    }
+    half_t other;
+    bool evicted;
+    if (pairing_meet(fold->pairing, half, &other, &evicted)) {
+        if (half->server)
+            count_pair(fold, &other, half);
+        else
+            count_pair(fold, half, &other);
+    } else if (evicted) {
+        counters_add(fold->counters, COUNTER_PAIRING_EVICTED, 1);
+        settle_alone(fold, &other);
+    }
+}
+
+void calls_expire(fold_t *fold, int64_t before_ns) {
+    half_t half;
+    while (pairing_expire(fold->pairing, before_ns, &half)) settle_alone(fold, &half);
+}
+
+void calls_save(const fold_t *fold, buffer_t *out) {
+    uint32_t used = fold->peer_capacity;
+    while (used > 0 && fold->peers[used - 1] == 0) used--;
+    buffer_block(out, slice_of(fold->peers, used));
+    pairing_save(fold->pairing, out);
+}
+
+err_t calls_load(fold_t *fold, bytes_t *in) {
+    slice_t flags;
+    if (!bytes_block(in, &flags) || flags.len > UINT32_MAX / 4) return ERR_MALFORMED;
+    for (uint32_t i = 0; i < flags.len; i++) *peer_flags(fold, i) = flags.data[i];
+    return pairing_load(fold->pairing, in);
+}

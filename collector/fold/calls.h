@@ -1,0 +1,22 @@
+/* calls: what spans say about one call becomes an edge's cell. A call is counted once: where both halves meet, the
+ * callee's view is the authoritative one and the caller adds what it alone can know (its waiting time, a request that
+ * never arrived); where one half stays alone, it counts with the peer that its attributes name. */
+#ifndef SEISMESH_FOLD_CALLS_H
+#define SEISMESH_FOLD_CALLS_H
+
+#include "collector/fold/worker.h"
+
+/* Takes one half of a call: pairs it, lets it wait, or counts it at once. `alone`: nobody else will report this call
+ * (a database, say). `span_id` is the half's own span, for exemplars. */
+void calls_half(fold_t *fold, const half_t *half, bool alone);
+
+/* Settles halves that began to wait before `before_ns`. */
+void calls_expire(fold_t *fold, int64_t before_ns);
+
+/* Notes that a service reports server spans itself, so that its callers' halves are worth waiting for. */
+void calls_reporter(fold_t *fold, uint32_t service);
+
+void calls_save(const fold_t *fold, buffer_t *out);
+err_t calls_load(fold_t *fold, bytes_t *in);
+
+#endif
