@@ -7,21 +7,21 @@
 #include "collector/rollup/shard.h"
 
 typedef struct {
-    double sensitivity;      /* 1 = default; larger alarms earlier */
-    double minimum_rate;     /* affected requests per minute below which nothing is called an incident */
-    uint32_t series;         /* cap on remembered series */
+    double sensitivity;  /* 1 = default; larger alarms earlier */
+    double minimum_rate; /* affected requests per minute below which nothing is called an incident */
+    uint32_t series;     /* cap on remembered series */
 } analyzer_config_t;
 
 void analyzer_config_defaults(analyzer_config_t *config);
 
 /* One anomalous series in one tick. */
 typedef struct {
-    int64_t time_ns;  /* end of the bucket that showed it */
+    int64_t time_ns; /* end of the bucket that showed it */
     uint32_t entity;
-    const char *signal; /* "errors", "latency", "traffic", or a gauge's name */
-    double score;     /* 0..1 */
+    const char *signal;                   /* "errors", "latency", "traffic", or a gauge's name */
+    double score;                         /* 0..1 */
     double observed, expected, low, high; /* in the signal's unit: ratio, seconds, requests/s */
-    uint64_t incident; /* 0 = none (yet) */
+    uint64_t incident;                    /* 0 = none (yet) */
 } anomaly_t;
 
 /* One suspect of an incident's report. */

@@ -29,7 +29,9 @@ void buffer_append(buffer_t *buffer, const void *data, size_t len) {
     buffer->len += len;
 }
 
-void buffer_text(buffer_t *buffer, const char *text) { buffer_append(buffer, text, strlen(text)); }
+void buffer_text(buffer_t *buffer, const char *text) {
+    buffer_append(buffer, text, strlen(text));
+}
 
 void buffer_format(buffer_t *buffer, const char *format, ...) {
     va_list args;

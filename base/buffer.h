@@ -21,14 +21,18 @@ void buffer_append(buffer_t *buffer, const void *data, size_t len);
 void buffer_text(buffer_t *buffer, const char *text);
 void buffer_format(buffer_t *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_byte(buffer_t *buffer, uint8_t byte);
-void buffer_u32(buffer_t *buffer, uint32_t value); /* little-endian */
-void buffer_u64(buffer_t *buffer, uint64_t value); /* little-endian */
-void buffer_f64(buffer_t *buffer, double value);   /* IEEE 754 bits, little-endian */
-void buffer_varint(buffer_t *buffer, uint64_t value);  /* base-128, as protobuf */
-void buffer_zigzag(buffer_t *buffer, int64_t value);   /* signed varint, as protobuf sint64 */
-void buffer_block(buffer_t *buffer, slice_t bytes);    /* varint length, then the bytes */
+void buffer_u32(buffer_t *buffer, uint32_t value);    /* little-endian */
+void buffer_u64(buffer_t *buffer, uint64_t value);    /* little-endian */
+void buffer_f64(buffer_t *buffer, double value);      /* IEEE 754 bits, little-endian */
+void buffer_varint(buffer_t *buffer, uint64_t value); /* base-128, as protobuf */
+void buffer_zigzag(buffer_t *buffer, int64_t value);  /* signed varint, as protobuf sint64 */
+void buffer_block(buffer_t *buffer, slice_t bytes);   /* varint length, then the bytes */
 
-static inline slice_t buffer_slice(const buffer_t *buffer) { return slice_of(buffer->data, buffer->len); }
-static inline void buffer_clear(buffer_t *buffer) { buffer->len = 0; }
+static inline slice_t buffer_slice(const buffer_t *buffer) {
+    return slice_of(buffer->data, buffer->len);
+}
+static inline void buffer_clear(buffer_t *buffer) {
+    buffer->len = 0;
+}
 
 #endif

@@ -7,11 +7,16 @@ static bool skip_value(bytes_t *b, unsigned type) {
     uint32_t word;
     slice_t block;
     switch (type) {
-    case WIRE_VARINT: return bytes_varint(b, &value);
-    case WIRE_FIXED64: return bytes_u64(b, &value);
-    case WIRE_BLOCK: return bytes_block(b, &block);
-    case WIRE_FIXED32: return bytes_u32(b, &word);
-    default: return bytes_fail(b);
+    case WIRE_VARINT:
+        return bytes_varint(b, &value);
+    case WIRE_FIXED64:
+        return bytes_u64(b, &value);
+    case WIRE_BLOCK:
+        return bytes_block(b, &block);
+    case WIRE_FIXED32:
+        return bytes_u32(b, &word);
+    default:
+        return bytes_fail(b);
     }
 }
 

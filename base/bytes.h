@@ -20,10 +20,14 @@ static inline bytes_t bytes_of(slice_t s) {
     static const uint8_t none[1] = {0};
     return s.len == 0 ? (bytes_t){none, none} : (bytes_t){s.data, s.data + s.len};
 }
-static inline size_t bytes_left(const bytes_t *b) { return b->at == NULL ? 0 : (size_t)(b->end - b->at); }
+static inline size_t bytes_left(const bytes_t *b) {
+    return b->at == NULL ? 0 : (size_t)(b->end - b->at);
+}
 
 /* True when everything was read and nothing was malformed. */
-static inline bool bytes_done(const bytes_t *b) { return b->at != NULL && b->at == b->end; }
+static inline bool bytes_done(const bytes_t *b) {
+    return b->at != NULL && b->at == b->end;
+}
 
 static inline bool bytes_fail(bytes_t *b) {
     b->at = NULL;
@@ -105,9 +109,9 @@ typedef enum { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BLOCK = 2, WIRE_FIXED32 =
 
 typedef struct {
     uint32_t number;
-    uint8_t type;    /* wire_type_t */
-    uint64_t value;  /* of varint, fixed64 and fixed32 */
-    slice_t block;   /* of WIRE_BLOCK */
+    uint8_t type;   /* wire_type_t */
+    uint64_t value; /* of varint, fixed64 and fixed32 */
+    slice_t block;  /* of WIRE_BLOCK */
 } wire_field_t;
 
 /* Skips a group (deprecated wire types 3 and 4) whose start tag was just read. At most 16 groups deep. */
@@ -123,9 +127,12 @@ static inline bool wire_next(bytes_t *b, wire_field_t *field) {
         field->type = (uint8_t)(tag & 7);
         uint32_t word;
         switch (field->type) {
-        case WIRE_VARINT: return bytes_varint(b, &field->value);
-        case WIRE_FIXED64: return bytes_u64(b, &field->value);
-        case WIRE_BLOCK: return bytes_block(b, &field->block);
+        case WIRE_VARINT:
+            return bytes_varint(b, &field->value);
+        case WIRE_FIXED64:
+            return bytes_u64(b, &field->value);
+        case WIRE_BLOCK:
+            return bytes_block(b, &field->block);
         case WIRE_FIXED32:
             if (!bytes_u32(b, &word)) return false;
             field->value = word;
@@ -133,7 +140,8 @@ static inline bool wire_next(bytes_t *b, wire_field_t *field) {
         case 3:
             if (!wire_skip_group(b, field->number)) return false;
             continue;
-        default: return bytes_fail(b);
+        default:
+            return bytes_fail(b);
         }
     }
     return false;

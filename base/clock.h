@@ -13,8 +13,12 @@ struct clock_source {
 /* The machine's own clocks. */
 extern const clock_source_t clock_system;
 
-static inline int64_t clock_wall_ns(const clock_source_t *clock) { return clock->wall_ns(clock); }
-static inline int64_t clock_monotonic_ns(const clock_source_t *clock) { return clock->monotonic_ns(clock); }
+static inline int64_t clock_wall_ns(const clock_source_t *clock) {
+    return clock->wall_ns(clock);
+}
+static inline int64_t clock_monotonic_ns(const clock_source_t *clock) {
+    return clock->monotonic_ns(clock);
+}
 
 #define NS_PER_S  INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)

@@ -10,42 +10,46 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* X(type, field, "yaml.path", "default", "what it is, with its unit"). Types: text, bytes (64MiB), count, seconds, flag,
- * real, choice:a|b. */
-#define CONFIG_LIST(X)                                                                                                \
+/* X(type, field, "yaml.path", "default", "what it is, with its unit"). Types: text, bytes (64MiB), count, seconds,
+ * flag, real, choice:a|b. */
+#define CONFIG_LIST(X)                                                                                                 \
     X(text, listen_otlp_grpc, "listen.otlp_grpc", "127.0.0.1:4317", "address of the OTLP/gRPC receiver; empty = off")  \
     X(text, listen_otlp_http, "listen.otlp_http", "127.0.0.1:4318", "address of the OTLP/HTTP receiver; empty = off")  \
     X(text, listen_web, "listen.web", "127.0.0.1:7117", "address of the page, the API and /metrics")                   \
-    X(text, data, "data", "./seismesh-data", "data directory")                                                        \
-    X(text, durability, "durability", "disk",                                                                         \
+    X(text, data, "data", "./seismesh-data", "data directory")                                                         \
+    X(text, durability, "durability", "disk",                                                                          \
       "acknowledge after: disk (fdatasync) or process (write; survives a crash of seismesh, not of the machine)")      \
-    X(text, log_level, "log_level", "info", "debug, info, warn or error")                                             \
+    X(text, log_level, "log_level", "info", "debug, info, warn or error")                                              \
     X(bytes, request_bytes, "limits.request_bytes", "64MiB", "largest request, on the wire and after inflating")       \
     X(bytes, intake_bytes, "limits.intake_bytes", "256MiB", "all request bodies in flight together")                   \
-    X(bytes, queue_bytes, "limits.queue_bytes", "128MiB", "journaled and not yet folded; beyond it senders are told to retry") \
-    X(count, connections, "limits.connections", "2000", "open connections per receiver")                              \
-    X(count, names, "limits.names", "1000000", "different names (services, operations, pods …)")                      \
-    X(count, entities, "limits.entities", "200000", "different edges, services, versions, instances, operations")     \
-    X(count, operations_per_service, "limits.operations_per_service", "200", "different operations of one service")   \
-    X(count, auxiliary_per_service, "limits.auxiliary_per_service", "48", "auxiliary metrics kept per service")       \
-    X(count, metric_streams, "limits.metric_streams", "1000000", "cumulative metric streams remembered")              \
-    X(count, pairing_spans, "pairing.spans", "1000000", "spans that may wait for their other half")                   \
-    X(seconds, pairing_window_s, "pairing.window_seconds", "45", "how long they may wait")                            \
+    X(bytes, queue_bytes, "limits.queue_bytes", "128MiB",                                                              \
+      "journaled and not yet folded; beyond it senders are told to retry")                                             \
+    X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
+    X(count, names, "limits.names", "1000000", "different names (services, operations, pods …)")                       \
+    X(count, entities, "limits.entities", "200000", "different edges, services, versions, instances, operations")      \
+    X(count, operations_per_service, "limits.operations_per_service", "200", "different operations of one service")    \
+    X(count, auxiliary_per_service, "limits.auxiliary_per_service", "48", "auxiliary metrics kept per service")        \
+    X(count, metric_streams, "limits.metric_streams", "1000000", "cumulative metric streams remembered")               \
+    X(count, pairing_spans, "pairing.spans", "1000000", "spans that may wait for their other half")                    \
+    X(seconds, pairing_window_s, "pairing.window_seconds", "45", "how long they may wait")                             \
     X(seconds, late_s, "limits.late_seconds", "3600", "later than this behind the newest is dropped from the rollups") \
-    X(seconds, grace_s, "limits.grace_seconds", "10", "how long a 10 s bucket waits for stragglers before it is judged") \
+    X(seconds, grace_s, "limits.grace_seconds", "10",                                                                  \
+      "how long a 10 s bucket waits for stragglers before it is judged")                                               \
     X(seconds, idle_s, "limits.idle_seconds", "86400", "an entity unseen for so long gives its place to a new one")    \
-    X(seconds, checkpoint_s, "checkpoint_seconds", "2", "time between checkpoints")                                   \
-    X(flag, spans_store, "spans.store", "true", "keep spans for search and the trace view")                           \
-    X(bytes, span_block_bytes, "spans.block_bytes", "1MiB", "raw bytes of a span block")                              \
-    X(seconds, retention_spans_s, "retention.spans_seconds", "259200", "spans are kept so long")                      \
-    X(seconds, retention_10s_s, "retention.rollup_10s_seconds", "86400", "10 s cells are kept so long")               \
-    X(seconds, retention_1m_s, "retention.rollup_1m_seconds", "1209600", "1 min cells are kept so long")              \
-    X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")               \
-    X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                \
-    X(bytes, segment_bytes, "journal.segment_bytes", "64MiB", "size of a journal segment")                            \
-    X(text, forward_otlp_url, "forward.otlp_url", "", "spans are forwarded here as OTLP/HTTP (Jaeger: http://HOST:4318/v1/traces); empty = off") \
-    X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                         \
-    X(real, minimum_rate, "analyzer.minimum_per_minute", "1", "affected requests per minute below which nothing is an incident")
+    X(seconds, checkpoint_s, "checkpoint_seconds", "2", "time between checkpoints")                                    \
+    X(flag, spans_store, "spans.store", "true", "keep spans for search and the trace view")                            \
+    X(bytes, span_block_bytes, "spans.block_bytes", "1MiB", "raw bytes of a span block")                               \
+    X(seconds, retention_spans_s, "retention.spans_seconds", "259200", "spans are kept so long")                       \
+    X(seconds, retention_10s_s, "retention.rollup_10s_seconds", "86400", "10 s cells are kept so long")                \
+    X(seconds, retention_1m_s, "retention.rollup_1m_seconds", "1209600", "1 min cells are kept so long")               \
+    X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")                \
+    X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                 \
+    X(bytes, segment_bytes, "journal.segment_bytes", "64MiB", "size of a journal segment")                             \
+    X(text, forward_otlp_url, "forward.otlp_url", "",                                                                  \
+      "spans are forwarded here as OTLP/HTTP (Jaeger: http://HOST:4318/v1/traces); empty = off")                       \
+    X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \
+    X(real, minimum_rate, "analyzer.minimum_per_minute", "1",                                                          \
+      "affected requests per minute below which nothing is an incident")
 
 #define CONFIG_FIELD_text(field)    char *field;
 #define CONFIG_FIELD_bytes(field)   uint64_t field;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* X(identifier, metric name without "seismesh_" and "_total", label pairs or "", help of the family) */
-#define COUNTER_LIST(X)                                                                                               \
+#define COUNTER_LIST(X)                                                                                                \
     X(REQUESTS_HTTP, "receiver_requests", "transport=\"http\"", "Export requests received.")                           \
     X(REQUESTS_GRPC, "receiver_requests", "transport=\"grpc\"", "Export requests received.")                           \
     X(BYTES_HTTP, "receiver_bytes", "transport=\"http\"", "Bytes of request bodies on the wire.")                      \

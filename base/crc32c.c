@@ -18,7 +18,9 @@ typedef struct {
 
 static crc_tables_t tables; /* constant after start: filled before main by prepare() */
 
-static uint32_t step(uint32_t crc) { return (crc >> 1) ^ ((crc & 1) ? POLYNOMIAL : 0); }
+static uint32_t step(uint32_t crc) {
+    return (crc >> 1) ^ ((crc & 1) ? POLYNOMIAL : 0);
+}
 
 static uint32_t zeros_after(uint32_t crc, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) crc = (crc >> 8) ^ tables.bytewise[0][crc & 0xff];
@@ -49,9 +51,9 @@ static uint32_t portable(uint32_t crc, const uint8_t *at, size_t len) {
         memcpy(&high, at + 4, 4);
         low ^= crc;
         crc = tables.bytewise[7][low & 0xff] ^ tables.bytewise[6][(low >> 8) & 0xff] ^
-              tables.bytewise[5][(low >> 16) & 0xff] ^ tables.bytewise[4][low >> 24] ^
-              tables.bytewise[3][high & 0xff] ^ tables.bytewise[2][(high >> 8) & 0xff] ^
-              tables.bytewise[1][(high >> 16) & 0xff] ^ tables.bytewise[0][high >> 24];
+              tables.bytewise[5][(low >> 16) & 0xff] ^ tables.bytewise[4][low >> 24] ^ tables.bytewise[3][high & 0xff] ^
+              tables.bytewise[2][(high >> 8) & 0xff] ^ tables.bytewise[1][(high >> 16) & 0xff] ^
+              tables.bytewise[0][high >> 24];
     }
     for (; len > 0; at++, len--) crc = (crc >> 8) ^ tables.bytewise[0][(crc ^ *at) & 0xff];
     return crc;

@@ -7,7 +7,9 @@
 
 static _Atomic log_level_t threshold = LOG_INFO;
 
-void log_set_level(log_level_t level) { threshold = level; }
+void log_set_level(log_level_t level) {
+    threshold = level;
+}
 
 void log_line(log_level_t level, const char *format, ...) {
     static const char *const names[] = {"debug", "info ", "warn ", "error"};
@@ -35,8 +37,10 @@ const char *log_quote(char *out, size_t size, slice_t text) {
         uint8_t c = text.data[i];
         bool plain = c >= 0x20 && c < 0x7f && c != '\\';
         if (len + (plain ? 1 : 4) >= size) break;
-        if (plain) out[len++] = (char)c;
-        else len += (size_t)snprintf(out + len, size - len, "\\x%02x", c);
+        if (plain)
+            out[len++] = (char)c;
+        else
+            len += (size_t)snprintf(out + len, size - len, "\\x%02x", c);
     }
     if (size > 0) out[len] = '\0';
     return out;

@@ -13,9 +13,13 @@ static void *memory_check(void *memory, size_t size) {
     return memory;
 }
 
-void *memory_new(size_t count, size_t size) { return memory_check(calloc(count, size), count * size); }
+void *memory_new(size_t count, size_t size) {
+    return memory_check(calloc(count, size), count * size);
+}
 
-void *memory_resize(void *memory, size_t size) { return memory_check(realloc(memory, size), size); }
+void *memory_resize(void *memory, size_t size) {
+    return memory_check(realloc(memory, size), size);
+}
 
 char *memory_text(const char *text) {
     size_t len = strlen(text) + 1;

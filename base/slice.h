@@ -12,16 +12,22 @@ typedef struct {
     size_t len;
 } slice_t;
 
-static inline slice_t slice_of(const void *data, size_t len) { return (slice_t){(const uint8_t *)data, len}; }
+static inline slice_t slice_of(const void *data, size_t len) {
+    return (slice_t){(const uint8_t *)data, len};
+}
 
 /* The bytes of a C string, without its terminator. */
-static inline slice_t slice_text(const char *text) { return slice_of(text, strlen(text)); }
+static inline slice_t slice_text(const char *text) {
+    return slice_of(text, strlen(text));
+}
 
 static inline bool slice_equal(slice_t a, slice_t b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-static inline bool slice_is(slice_t a, const char *text) { return slice_equal(a, slice_text(text)); }
+static inline bool slice_is(slice_t a, const char *text) {
+    return slice_equal(a, slice_text(text));
+}
 
 static inline bool slice_starts(slice_t a, const char *prefix) {
     size_t len = strlen(prefix);

@@ -30,7 +30,9 @@ typedef struct {
     uint32_t index; /* valid after table_next() said true */
 } table_probe_t;
 
-static inline uint64_t table_hash(uint64_t hash) { return hash == 0 ? 1 : hash; }
+static inline uint64_t table_hash(uint64_t hash) {
+    return hash == 0 ? 1 : hash;
+}
 
 static inline table_probe_t table_probe(const table_t *table, uint64_t hash) {
     hash = table_hash(hash);

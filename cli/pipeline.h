@@ -12,7 +12,8 @@ typedef struct {
     dialect_set_t *dialects;
 } pipeline_t;
 
-/* Builds all three from the configuration. `span` may be NULL. ERR_INVALID (`why` says what is wrong in `dialects:`). */
+/* Builds all three from the configuration. `span` may be NULL. ERR_INVALID (`why` says what is wrong in `dialects:`).
+ */
 err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *counters, analyzer_sink_t sink,
                     void (*span)(void *context, const folded_span_t *span), void *span_context, char *why,
                     size_t why_size);

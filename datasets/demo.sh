@@ -34,11 +34,11 @@ get() {
 stop() {
     trap '' INT TERM HUP
     if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-        say "" "stopping: writing what is not on disk yet"
+        say "stopping: writing what is not on disk yet"
         kill -TERM "$server"
         wait "$server"
         status=$?
-        [ $status = 0 ] && say "stopped; the data is kept in $SEISMESH_DATA" || say "seismesh ended with code $status"
+        if [ $status = 0 ]; then say "stopped; the data is kept in $SEISMESH_DATA"; else say "seismesh ended with code $status"; fi
         exit $status
     fi
     exit 130
@@ -46,9 +46,9 @@ stop() {
 
 # Waits until CONDITION (a command) holds, at most SECONDS; fails when the server has ended by itself.
 wait_until() {
-    local tenths=$(($1 * 20))
+    local tries=$(($1 * 20)) i
     shift
-    for ((i = 0; i < tenths; i++)); do
+    for ((i = 0; i < tries; i++)); do
         "$@" && return 0
         kill -0 "$server" 2>/dev/null || { wait "$server"; exit $?; }
         sleep 0.05

@@ -18,39 +18,39 @@ typedef struct {
 
 #define TEST(name) static void name(void)
 
-#define CHECK(condition)                                                                                              \
-    do {                                                                                                              \
-        if (!(condition)) {                                                                                           \
-            test_failures++;                                                                                          \
-            (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                             \
-        }                                                                                                             \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            test_failures++;                                                                                           \
+            (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                              \
+        }                                                                                                              \
     } while (0)
 
-#define CHECK_EQUAL(a, b)                                                                                             \
-    do {                                                                                                              \
-        long long test_a = (long long)(a), test_b = (long long)(b);                                                   \
-        if (test_a != test_b) {                                                                                       \
-            test_failures++;                                                                                          \
-            (void)fprintf(stderr, "%s:%d: %s is %lld, not %s (%lld)\n", __FILE__, __LINE__, #a, test_a, #b, test_b);  \
-        }                                                                                                             \
+#define CHECK_EQUAL(a, b)                                                                                              \
+    do {                                                                                                               \
+        long long test_a = (long long)(a), test_b = (long long)(b);                                                    \
+        if (test_a != test_b) {                                                                                        \
+            test_failures++;                                                                                           \
+            (void)fprintf(stderr, "%s:%d: %s is %lld, not %s (%lld)\n", __FILE__, __LINE__, #a, test_a, #b, test_b);   \
+        }                                                                                                              \
     } while (0)
 
-#define CHECK_TEXT(a, b)                                                                                              \
-    do {                                                                                                              \
-        const char *test_a = (a), *test_b = (b);                                                                      \
-        if (strcmp(test_a, test_b) != 0) {                                                                            \
-            test_failures++;                                                                                          \
-            (void)fprintf(stderr, "%s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #a, test_a, test_b);       \
-        }                                                                                                             \
+#define CHECK_TEXT(a, b)                                                                                               \
+    do {                                                                                                               \
+        const char *test_a = (a), *test_b = (b);                                                                       \
+        if (strcmp(test_a, test_b) != 0) {                                                                             \
+            test_failures++;                                                                                           \
+            (void)fprintf(stderr, "%s:%d: %s is \"%s\", not \"%s\"\n", __FILE__, __LINE__, #a, test_a, test_b);        \
+        }                                                                                                              \
     } while (0)
 
-#define REQUIRE(condition)                                                                                            \
-    do {                                                                                                              \
-        if (!(condition)) {                                                                                           \
-            test_failures++;                                                                                          \
-            (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                             \
-            return;                                                                                                   \
-        }                                                                                                             \
+#define REQUIRE(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            test_failures++;                                                                                           \
+            (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                              \
+            return;                                                                                                    \
+        }                                                                                                              \
     } while (0)
 
 /* Random numbers by seed (splitmix64), the same on every machine. */
@@ -69,18 +69,21 @@ static inline int test_main(const test_case_t *cases, size_t count, int argc, ch
         cases[i].run();
         (void)printf("%s %s\n", test_failures == 0 ? "ok  " : "FAIL", cases[i].name);
         (void)fflush(stdout);
-        if (test_failures == 0) passed++;
-        else failed++;
+        if (test_failures == 0)
+            passed++;
+        else
+            failed++;
     }
     (void)printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 ? 0 : 1;
 }
 
-#define TEST_CASE(name) {#name, name}
-#define TEST_MAIN(...)                                                                                                \
-    int main(int argc, char **argv) {                                                                                 \
-        static const test_case_t cases[] = {__VA_ARGS__};                                                             \
-        return test_main(cases, sizeof cases / sizeof cases[0], argc, argv);                                          \
+#define TEST_CASE(name)                                                                                                \
+    { #name, name }
+#define TEST_MAIN(...)                                                                                                 \
+    int main(int argc, char **argv) {                                                                                  \
+        static const test_case_t cases[] = {__VA_ARGS__};                                                              \
+        return test_main(cases, sizeof cases / sizeof cases[0], argc, argv);                                           \
     }
 
 #endif

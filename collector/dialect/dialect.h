@@ -1,6 +1,7 @@
 /* dialect: what each mesh, proxy or SDK calls things. A dialect is data: rows that map attribute keys to roles and
  * metric names to signals. Adding one is a file with its tables and a line in list.c. The same shape can be given in
- * the configuration (`dialects:`, parsed by dialect_yaml.c). dialect_set_new compiles all of them into look-up tables. */
+ * the configuration (`dialects:`, parsed by dialect_yaml.c). dialect_set_new compiles all of them into look-up tables.
+ */
 #ifndef SEISMESH_DIALECT_DIALECT_H
 #define SEISMESH_DIALECT_DIALECT_H
 
@@ -34,23 +35,23 @@ typedef enum {
     ROLE_RPC_SERVICE,
     ROLE_RPC_METHOD,
     ROLE_RPC_SYSTEM,
-    ROLE_HTTP_STATUS, /* number or text */
-    ROLE_GRPC_STATUS, /* number, or name such as UNAVAILABLE */
-    ROLE_STATUS_CLASS, /* "5xx", "5" */
+    ROLE_HTTP_STATUS,    /* number or text */
+    ROLE_GRPC_STATUS,    /* number, or name such as UNAVAILABLE */
+    ROLE_STATUS_CLASS,   /* "5xx", "5" */
     ROLE_RESPONSE_FLAGS, /* Envoy's: UH, UF, … */
-    ROLE_ERROR,       /* anything but "", "false", "0", "unset", "STATUS_CODE_UNSET", "STATUS_CODE_OK" is a failure */
-    ROLE_SUCCESS,     /* "true"/"false", the other way round */
+    ROLE_ERROR,   /* anything but "", "false", "0", "unset", "STATUS_CODE_UNSET", "STATUS_CODE_OK" is a failure */
+    ROLE_SUCCESS, /* "true"/"false", the other way round */
     ROLE_REQUEST_BYTES,
     ROLE_RESPONSE_BYTES,
-    ROLE_RETRIES,    /* number of the attempt beyond the first */
-    ROLE_DATABASE,   /* db.system: the callee is a database and sends no spans of its own */
-    ROLE_MESSAGING,  /* messaging.system */
-    ROLE_PROTOCOL,   /* http | grpc | tcp */
-    ROLE_PROXY,      /* of spans: "proxy" says that a proxy reports, not the application behind it */
-    ROLE_SPAN_KIND,  /* of a metric made of spans: SPAN_KIND_SERVER … */
-    ROLE_REPORTER,   /* whose side: source | destination | waypoint, client | server, outbound | inbound */
-    ROLE_QUANTILE,   /* of a gauge that is a quantile: 0.99 */
-    ROLE_STATISTIC,  /* of a gauge: Average, p50, p99, Sum, … */
+    ROLE_RETRIES,     /* number of the attempt beyond the first */
+    ROLE_DATABASE,    /* db.system: the callee is a database and sends no spans of its own */
+    ROLE_MESSAGING,   /* messaging.system */
+    ROLE_PROTOCOL,    /* http | grpc | tcp */
+    ROLE_PROXY,       /* of spans: "proxy" says that a proxy reports, not the application behind it */
+    ROLE_SPAN_KIND,   /* of a metric made of spans: SPAN_KIND_SERVER … */
+    ROLE_REPORTER,    /* whose side: source | destination | waypoint, client | server, outbound | inbound */
+    ROLE_QUANTILE,    /* of a gauge that is a quantile: 0.99 */
+    ROLE_STATISTIC,   /* of a gauge: Average, p50, p99, Sum, … */
     ROLE_DURATION_MS, /* of access logs */
     ROLES
 } role_t;
@@ -60,9 +61,9 @@ extern const char *const role_names[ROLES]; /* as the configuration spells them:
 /* How the text of an attribute is read. */
 typedef enum {
     FORM_TEXT,
-    FORM_HOST,          /* "reviews.shop.svc.cluster.local:9080": service and namespace */
-    FORM_ISTIO_CLUSTER, /* "outbound|9080|v2|reviews.shop.svc.cluster.local": callee, namespace, version */
-    FORM_ISTIO_NODE,    /* "sidecar~10.1.2.3~pod.ns~ns.svc.cluster.local": instance, namespace */
+    FORM_HOST,           /* "reviews.shop.svc.cluster.local:9080": service and namespace */
+    FORM_ISTIO_CLUSTER,  /* "outbound|9080|v2|reviews.shop.svc.cluster.local": callee, namespace, version */
+    FORM_ISTIO_NODE,     /* "sidecar~10.1.2.3~pod.ns~ns.svc.cluster.local": instance, namespace */
     FORM_NAME_NAMESPACE, /* "reviews.shop": service and namespace */
     FORMS
 } form_t;
@@ -73,24 +74,24 @@ typedef struct {
     const char *key; /* NULL ends a table */
     role_t role;
     form_t form;
-    uint8_t rank;    /* where several keys of one item have the same role, the highest rank wins */
+    uint8_t rank; /* where several keys of one item have the same role, the highest rank wins */
 } dialect_attribute_t;
 
 /* What a metric measures. */
 typedef enum {
-    SIGNAL_IGNORED,         /* known, and meant to be left out (a duplicate of another, say) */
-    SIGNAL_REQUESTS,        /* sum: requests; failures by its status labels */
-    SIGNAL_FAILURES,        /* sum: failed requests that some SIGNAL_REQUESTS of the same series counts as well */
-    SIGNAL_LATENCY,         /* any histogram or summary: latency only */
+    SIGNAL_IGNORED,          /* known, and meant to be left out (a duplicate of another, say) */
+    SIGNAL_REQUESTS,         /* sum: requests; failures by its status labels */
+    SIGNAL_FAILURES,         /* sum: failed requests that some SIGNAL_REQUESTS of the same series counts as well */
+    SIGNAL_LATENCY,          /* any histogram or summary: latency only */
     SIGNAL_LATENCY_REQUESTS, /* any histogram: its count is the number of requests too */
-    SIGNAL_RETRIES,         /* sum */
-    SIGNAL_REQUEST_BYTES,   /* sum, or histogram (its sum) */
+    SIGNAL_RETRIES,          /* sum */
+    SIGNAL_REQUEST_BYTES,    /* sum, or histogram (its sum) */
     SIGNAL_RESPONSE_BYTES,
-    SIGNAL_GAUGE,           /* sampled value, kept under `gauge`; a sum (monotonic) is kept as its rate per second */
+    SIGNAL_GAUGE,             /* sampled value, kept under `gauge`; a sum (monotonic) is kept as its rate per second */
     SIGNAL_LATENCY_STATISTIC, /* gauge that is a latency statistic: kept as "latency.p50" … or "latency.avg", seconds */
-    SIGNAL_SUCCESS_RATIO,   /* gauge 0..1 (after `scale`): kept as "success_ratio" */
-    SIGNAL_REQUEST_RATE,    /* gauge, requests per second: kept as "request_rate" */
-    SIGNAL_REQUEST_COUNT,   /* gauge that is the number of requests of its own interval: kept as "request_count" */
+    SIGNAL_SUCCESS_RATIO,     /* gauge 0..1 (after `scale`): kept as "success_ratio" */
+    SIGNAL_REQUEST_RATE,      /* gauge, requests per second: kept as "request_rate" */
+    SIGNAL_REQUEST_COUNT,     /* gauge that is the number of requests of its own interval: kept as "request_count" */
     SIGNALS
 } signal_t;
 
@@ -99,15 +100,15 @@ extern const char *const signal_names[SIGNALS];
 typedef struct {
     const char *name; /* exact; NULL ends a table; a Prometheus "_total" or unit suffix may be missing or present */
     signal_t signal;
-    double scale;        /* to seconds, bytes, ratio 0..1: 0.001 for ms; 0 = by the metric's unit, else by name suffix */
-    observer_t observer; /* OBSERVER_NONE: by the ROLE_REPORTER label, else OBSERVER_APP */
+    double scale; /* to seconds, bytes, ratio 0..1: 0.001 for ms; 0 = by the metric's unit, else by name suffix */
+    observer_t observer;  /* OBSERVER_NONE: by the ROLE_REPORTER label, else OBSERVER_APP */
     entity_kind_t entity; /* what it describes: edge when caller and callee are known, else the reporter's service */
-    const char *gauge;   /* signal name for SIGNAL_GAUGE: "cpu.utilization", "inflight", … */
+    const char *gauge;    /* signal name for SIGNAL_GAUGE: "cpu.utilization", "inflight", … */
 } dialect_metric_t;
 
 typedef struct {
-    const char *name;          /* "istio" */
-    const char *strip;         /* prefix taken off metric names first ("istiocustom."), or NULL */
+    const char *name;                    /* "istio" */
+    const char *strip;                   /* prefix taken off metric names first ("istiocustom."), or NULL */
     const dialect_attribute_t *resource; /* NULL = none */
     const dialect_attribute_t *span;
     const dialect_attribute_t *label; /* of metric points */

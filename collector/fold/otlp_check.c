@@ -10,7 +10,7 @@ typedef enum {
     VARINT,  /* int, bool, enum */
     FIXED64, /* fixed64, double */
     FIXED32,
-    BLOCK,  /* string, bytes, or the message `child` */
+    BLOCK,   /* string, bytes, or the message `child` */
     DOUBLES, /* repeated fixed64 or double, packed or not */
     VARINTS, /* repeated varints, packed or not */
 } shape_t;
@@ -197,13 +197,20 @@ static bool packed_varints(slice_t block) {
 
 static bool fits(shape_t shape, const wire_field_t *field) {
     switch (shape) {
-    case FREE: return true;
-    case VARINT: return field->type == WIRE_VARINT;
-    case FIXED64: return field->type == WIRE_FIXED64;
-    case FIXED32: return field->type == WIRE_FIXED32;
-    case BLOCK: return field->type == WIRE_BLOCK;
-    case DOUBLES: return field->type == WIRE_FIXED64 || (field->type == WIRE_BLOCK && field->block.len % 8 == 0);
-    case VARINTS: return field->type == WIRE_VARINT || (field->type == WIRE_BLOCK && packed_varints(field->block));
+    case FREE:
+        return true;
+    case VARINT:
+        return field->type == WIRE_VARINT;
+    case FIXED64:
+        return field->type == WIRE_FIXED64;
+    case FIXED32:
+        return field->type == WIRE_FIXED32;
+    case BLOCK:
+        return field->type == WIRE_BLOCK;
+    case DOUBLES:
+        return field->type == WIRE_FIXED64 || (field->type == WIRE_BLOCK && field->block.len % 8 == 0);
+    case VARINTS:
+        return field->type == WIRE_VARINT || (field->type == WIRE_BLOCK && packed_varints(field->block));
     }
     return false;
 }
@@ -245,11 +252,20 @@ static bool check_span(check_t *check, slice_t bytes) {
         if (field.number == 9 && field.type == WIRE_BLOCK && simple_key_value(field.block)) continue;
         if (!check_field(check, &rules[SPAN][field.number], &field)) return false;
         switch (field.number) {
-        case 1: trace = field.block; break;
-        case 2: span = field.block; break;
-        case 7: start = field.value; break;
-        case 8: end = field.value; break;
-        default: break;
+        case 1:
+            trace = field.block;
+            break;
+        case 2:
+            span = field.block;
+            break;
+        case 7:
+            start = field.value;
+            break;
+        case 8:
+            end = field.value;
+            break;
+        default:
+            break;
         }
     }
     check->summary->items++;
@@ -291,12 +307,14 @@ static bool check_plain(check_t *check, message_t message, slice_t bytes) {
 
 static bool check_message(check_t *check, message_t message, slice_t bytes) {
     switch (message) {
-    case SPAN: return check_span(check, bytes);
+    case SPAN:
+        return check_span(check, bytes);
     case NUMBER_POINT:
     case HISTOGRAM_POINT:
     case EXPONENTIAL_POINT:
     case SUMMARY_POINT:
-    case LOG_RECORD: return check_item(check, message, bytes);
+    case LOG_RECORD:
+        return check_item(check, message, bytes);
     case ANY_VALUE: {
         if (check->depth == OTLP_VALUE_DEPTH_MAX) return false;
         check->depth++;
@@ -304,7 +322,8 @@ static bool check_message(check_t *check, message_t message, slice_t bytes) {
         check->depth--;
         return fine;
     }
-    default: return check_plain(check, message, bytes);
+    default:
+        return check_plain(check, message, bytes);
     }
 }
 

@@ -17,11 +17,11 @@ enum { JOURNAL_TICK = 3 };
 typedef enum { DURABILITY_DISK, DURABILITY_PROCESS } durability_t;
 
 typedef struct {
-    const char *directory;      /* made when absent */
+    const char *directory; /* made when absent */
     durability_t durability;
-    uint64_t segment_bytes;     /* a segment is closed when it is larger (64 MiB) */
-    uint64_t queue_bytes;       /* appended and not yet read by the fold; beyond it journal_append says ERR_FULL */
-    uint32_t group_wait_us;     /* how long a group may wait for company while others are being synced (0 = never) */
+    uint64_t segment_bytes; /* a segment is closed when it is larger (64 MiB) */
+    uint64_t queue_bytes;   /* appended and not yet read by the fold; beyond it journal_append says ERR_FULL */
+    uint32_t group_wait_us; /* how long a group may wait for company while others are being synced (0 = never) */
 } journal_config_t;
 
 typedef struct {
@@ -29,7 +29,7 @@ typedef struct {
     uint64_t next;     /* of the one behind it: what a checkpoint stores after folding this one */
     int64_t arrival_ns;
     uint8_t kind;
-    slice_t payload;   /* borrowed until the next journal_next */
+    slice_t payload; /* borrowed until the next journal_next */
 } journal_record_t;
 
 /* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_IO when the disk failed (nothing will
@@ -72,15 +72,23 @@ static inline err_t journal_next(journal_t *j, int64_t timeout_ns, journal_recor
 }
 
 /* Records before `position` are in a checkpoint: their segments may go. */
-static inline void journal_release(journal_t *j, uint64_t position) { j->ops->release(j, position); }
+static inline void journal_release(journal_t *j, uint64_t position) {
+    j->ops->release(j, position);
+}
 
 /* Position behind the last durable record. */
-static inline uint64_t journal_end(journal_t *j) { return j->ops->end(j); }
+static inline uint64_t journal_end(journal_t *j) {
+    return j->ops->end(j);
+}
 
 /* Makes a waiting journal_next return. */
-static inline void journal_wake(journal_t *j) { j->ops->wake(j); }
+static inline void journal_wake(journal_t *j) {
+    j->ops->wake(j);
+}
 
 /* Writes what was accepted, calls all outstanding `done`, and frees. */
-static inline void journal_close(journal_t *j) { j->ops->close(j); }
+static inline void journal_close(journal_t *j) {
+    j->ops->close(j);
+}
 
 #endif

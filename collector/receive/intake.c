@@ -42,25 +42,36 @@ void intake_count_refusal(intake_t *intake, situation_t situation) {
     counters_add(intake->counters, situation_info[situation].counter, 1);
 }
 
-static bool hold_for_inflating(void *context, uint64_t more) { return ticket_hold(context, more); }
+static bool hold_for_inflating(void *context, uint64_t more) {
+    return ticket_hold(context, more);
+}
 
 /* Bad bytes to the sender's own situation; what is our lack of room to one that can be retried. */
 static situation_t situation_of(err_t err) {
     switch (err) {
-    case ERR_OK: return SITUATION_ACCEPTED;
-    case ERR_TOO_LARGE: return SITUATION_TOO_LARGE;
-    case ERR_UNSUPPORTED: return SITUATION_CODING;
+    case ERR_OK:
+        return SITUATION_ACCEPTED;
+    case ERR_TOO_LARGE:
+        return SITUATION_TOO_LARGE;
+    case ERR_UNSUPPORTED:
+        return SITUATION_CODING;
     case ERR_FULL:
-    case ERR_NOMEM: return SITUATION_OVERLOAD;
-    case ERR_CLOSED: return SITUATION_DRAINING;
-    case ERR_IO: return SITUATION_STORAGE;
-    default: return SITUATION_MALFORMED;
+    case ERR_NOMEM:
+        return SITUATION_OVERLOAD;
+    case ERR_CLOSED:
+        return SITUATION_DRAINING;
+    case ERR_IO:
+        return SITUATION_STORAGE;
+    default:
+        return SITUATION_MALFORMED;
     }
 }
 
 static bool ticket_refuse(ticket_t *ticket, err_t err, const char *text) {
-    if (text != NULL && text[0] != '\0') answer_set(&ticket->answer, situation_of(err), "%s", text);
-    else answer_set(&ticket->answer, situation_of(err), NULL);
+    if (text != NULL && text[0] != '\0')
+        answer_set(&ticket->answer, situation_of(err), "%s", text);
+    else
+        answer_set(&ticket->answer, situation_of(err), NULL);
     return false;
 }
 
@@ -140,8 +151,10 @@ static void ticket_finish(ticket_t *ticket, err_t result) {
 static void journal_answered(void *context, err_t result) {
     ticket_t *ticket = context;
     int waiting = TICKET_WAITING;
-    if (atomic_compare_exchange_strong(&ticket->state, &waiting, TICKET_ANSWERED)) ticket_finish(ticket, result);
-    else ticket->forgotten(ticket);
+    if (atomic_compare_exchange_strong(&ticket->state, &waiting, TICKET_ANSWERED))
+        ticket_finish(ticket, result);
+    else
+        ticket->forgotten(ticket);
 }
 
 void intake_commit(ticket_t *ticket, buffer_t *body) {

@@ -23,7 +23,7 @@ struct ticket {
     void (*forgotten)(ticket_t *ticket); /* instead, after ticket_abandon: nobody waits any more, free the memory */
     answer_t answer;
     otlp_kind_t kind;
-    uint64_t items;     /* in the body, rejected ones included */
+    uint64_t items;      /* in the body, rejected ones included */
     uint64_t held_bytes; /* of the budget */
     _Atomic int state;
 };
@@ -43,7 +43,8 @@ void ticket_release(ticket_t *ticket);
  * ticket->answer is final (a refusal, or the success of a request without items, which nobody needs to remember). */
 bool intake_prepare(ticket_t *ticket, format_t format, coding_t coding, buffer_t *body);
 
-/* Appends to the journal, which takes the body's memory over. `answered` is called once, perhaps before this returns. */
+/* Appends to the journal, which takes the body's memory over. `answered` is called once, perhaps before this returns.
+ */
 void intake_commit(ticket_t *ticket, buffer_t *body);
 
 /* Stops waiting for the journal. True: `answered` will not be called, but later `forgotten`, which may use nothing

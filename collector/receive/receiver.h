@@ -16,19 +16,21 @@ typedef struct {
     uint32_t threads;
 } receiver_config_t;
 
+/* Shared by the receivers of a process, so that memory_bytes counts all bodies of all of them. */
 typedef struct {
     journal_t *journal;
     const clock_source_t *clock;
     counters_t *counters;
+    _Atomic uint64_t held_bytes; /* the receivers' own account of bodies in flight; starts at 0 */
 } intake_t;
 
 typedef struct receiver receiver_t;
 
 /* Starts listening in threads of its own. ERR_BUSY: the port is taken; ERR_INVALID: no such address; `why` gets one
  * sentence with the cure. The intake is borrowed until receiver_stop returns. */
-err_t otlp_http_start(const receiver_config_t *config, const intake_t *intake, receiver_t **out, char *why,
+err_t otlp_http_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why,
                       size_t why_size);
-err_t otlp_grpc_start(const receiver_config_t *config, const intake_t *intake, receiver_t **out, char *why,
+err_t otlp_grpc_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why,
                       size_t why_size);
 
 uint16_t receiver_port(const receiver_t *receiver);

@@ -13,7 +13,9 @@ fixed_t fixed_of(double value) {
     return (fixed_t)scaled;
 }
 
-double fixed_value(fixed_t value) { return (double)value * 0x1p-30; }
+double fixed_value(fixed_t value) {
+    return (double)value * 0x1p-30;
+}
 
 void cell_init(cell_t *cell) {
     memset(cell, 0, sizeof *cell);

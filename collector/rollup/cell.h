@@ -48,10 +48,10 @@ typedef struct {
     uint64_t failures[FAILURE_CLASSES]; /* of these */
     uint64_t retries;                   /* attempts beyond the first */
     uint64_t request_bytes, response_bytes;
-    sketch_t ok;           /* latency of successes, as the authoritative end saw it */
-    sketch_t failed;       /* latency of failures */
-    sketch_t client;       /* edges: latency as the caller saw it, where the callee's own view is in ok/failed */
-    gauge_t *gauges;       /* owned, sorted by signal */
+    sketch_t ok;     /* latency of successes, as the authoritative end saw it */
+    sketch_t failed; /* latency of failures */
+    sketch_t client; /* edges: latency as the caller saw it, where the callee's own view is in ok/failed */
+    gauge_t *gauges; /* owned, sorted by signal */
     uint32_t gauge_count;
     uint8_t slow_count, bad_count;
     exemplar_t slow[CELL_EXEMPLARS]; /* longest first */

@@ -54,7 +54,9 @@ static void encode_exemplars(const cell_t *cell, buffer_t *out) {
     for (uint8_t i = 0; i < cell->bad_count; i++) encode_exemplar(&cell->bad[i], out);
 }
 
-static bool used(const sketch_t *sketch) { return sketch->count > 0; }
+static bool used(const sketch_t *sketch) {
+    return sketch->count > 0;
+}
 
 void cell_encode(const cell_t *cell, buffer_t *out) {
     unsigned parts = (has_counts(cell) ? PART_COUNTS : 0u) | (used(&cell->ok) ? PART_OK : 0u) |

@@ -73,8 +73,10 @@ uint32_t frame_find(const frame_t *frame, uint32_t entity) {
         uint32_t middle = low + (high - low) / 2;
         uint32_t here = frame_entity(frame, middle);
         if (here == entity) return middle;
-        if (here < entity) low = middle + 1;
-        else high = middle;
+        if (here < entity)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return UINT32_MAX;
 }
@@ -88,8 +90,10 @@ static err_t add_frame(slice_t bytes, shard_t *shard, int64_t bucket) {
         err = frame_cell(&frame, i, &cell);
         if (err != ERR_OK) break;
         uint32_t entity = frame_entity(&frame, i);
-        if (entity == 0 || entity >= shard->entity_count) err = ERR_MALFORMED;
-        else cell_merge(shard_cell(shard, entity, bucket), &cell);
+        if (entity == 0 || entity >= shard->entity_count)
+            err = ERR_MALFORMED;
+        else
+            cell_merge(shard_cell(shard, entity, bucket), &cell);
         cell_fini(&cell);
     }
     return err;

@@ -1,7 +1,7 @@
 /* frame: all cells of one time bucket as bytes, time-major: one row of the store. Canonical: equal cells give equal
  * bytes. Layout (little-endian): magic "SMF1", u32 count, then count times { u32 entity id ascending, u32 offset of the
- * cell from the start of the cells, }, then the cells (cell_encode) one behind the other, then u32 CRC32C of all before.
- * The index lets a reader take one entity's cell without decoding the rest. */
+ * cell from the start of the cells, }, then the cells (cell_encode) one behind the other, then u32 CRC32C of all
+ * before. The index lets a reader take one entity's cell without decoding the rest. */
 #ifndef SEISMESH_ROLLUP_FRAME_H
 #define SEISMESH_ROLLUP_FRAME_H
 

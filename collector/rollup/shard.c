@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 const char *const entity_kind_names[ENTITY_KINDS] = {"service", "version", "zone", "instance", "operation", "edge"};
-const char *const observer_names[OBSERVERS] = {"none", "proxy_server", "proxy_client", "derived", "app", "log", "proxy_span", "span"};
+const char *const observer_names[OBSERVERS] = {"none", "proxy_server", "proxy_client", "derived",
+                                               "app",  "log",          "proxy_span",   "span"};
 const char *const protocol_names[PROTOCOLS] = {"unknown", "http", "grpc", "tcp", "database", "messaging"};
 
 void shard_init(shard_t *shard, const shard_limits_t *limits, counters_t *counters) {
@@ -39,7 +40,9 @@ void shard_fini(shard_t *shard) {
     *shard = (shard_t){0};
 }
 
-static uint64_t key_hash(const entity_key_t *key) { return XXH3_64bits(key, sizeof *key); }
+static uint64_t key_hash(const entity_key_t *key) {
+    return XXH3_64bits(key, sizeof *key);
+}
 
 static uint32_t find(const shard_t *shard, const entity_key_t *key, uint64_t hash) {
     for (table_probe_t p = table_probe(&shard->entity_index, hash); table_next(&shard->entity_index, &p);)
@@ -88,12 +91,24 @@ static void enliven(shard_t *shard, uint32_t id) {
 static entity_key_t overflow_of(const shard_t *shard, const entity_key_t *key) {
     entity_key_t twin = *key;
     switch ((entity_kind_t)key->kind) {
-    case ENTITY_OPERATION: twin.operation = NAME_OVERFLOW; break;
-    case ENTITY_INSTANCE: twin.instance = twin.version = twin.zone = NAME_OVERFLOW; break;
-    case ENTITY_VERSION: twin.version = NAME_OVERFLOW; break;
-    case ENTITY_ZONE: twin.zone = NAME_OVERFLOW; break;
-    case ENTITY_EDGE: twin.caller = twin.version = twin.zone = NAME_OVERFLOW; break;
-    default: twin.service = NAME_OVERFLOW; break;
+    case ENTITY_OPERATION:
+        twin.operation = NAME_OVERFLOW;
+        break;
+    case ENTITY_INSTANCE:
+        twin.instance = twin.version = twin.zone = NAME_OVERFLOW;
+        break;
+    case ENTITY_VERSION:
+        twin.version = NAME_OVERFLOW;
+        break;
+    case ENTITY_ZONE:
+        twin.zone = NAME_OVERFLOW;
+        break;
+    case ENTITY_EDGE:
+        twin.caller = twin.version = twin.zone = NAME_OVERFLOW;
+        break;
+    default:
+        twin.service = NAME_OVERFLOW;
+        break;
     }
     bool crowded = shard->live >= shard->limits.entities + shard->limits.entities / 8;
     if (crowded) twin.service = NAME_OVERFLOW;
@@ -194,8 +209,7 @@ static cell_t *add_cell(shard_t *shard, bucket_t *bucket, uint32_t entity) {
         uint32_t capacity = bucket->place_capacity == 0 ? 256 : bucket->place_capacity;
         while (capacity <= entity) capacity *= 2;
         bucket->place = memory_resize(bucket->place, capacity * sizeof *bucket->place);
-        memset(bucket->place + bucket->place_capacity, 0,
-               (capacity - bucket->place_capacity) * sizeof *bucket->place);
+        memset(bucket->place + bucket->place_capacity, 0, (capacity - bucket->place_capacity) * sizeof *bucket->place);
         bucket->place_capacity = capacity;
     }
     if (bucket->count == bucket->capacity) {
@@ -221,7 +235,9 @@ cell_t *shard_cell(shard_t *shard, uint32_t entity, int64_t bucket) {
     return add_cell(shard, b, entity);
 }
 
-void shard_close_before(shard_t *shard, int64_t closed) { shard->closed_before = closed; }
+void shard_close_before(shard_t *shard, int64_t closed) {
+    shard->closed_before = closed;
+}
 
 typedef struct {
     uint32_t entity;

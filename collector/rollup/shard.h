@@ -24,20 +24,28 @@ extern const char *const entity_kind_names[ENTITY_KINDS]; /* "service", "version
 /* Who saw the requests that a cell counts. The same request may be seen by several; they are kept apart, and a reader
  * takes the first, in this order, that has any (see observer.h). */
 typedef enum {
-    OBSERVER_NONE,          /* gauges only */
-    OBSERVER_PROXY_SERVER,  /* proxy metrics of the callee's side */
-    OBSERVER_PROXY_CLIENT,  /* proxy metrics of the caller's side */
-    OBSERVER_DERIVED,       /* metrics that a connector made of spans */
-    OBSERVER_APP,           /* the application's own metrics */
-    OBSERVER_LOG,           /* access logs */
-    OBSERVER_PROXY_SPAN,    /* spans of proxies */
-    OBSERVER_SPAN,          /* spans of applications */
+    OBSERVER_NONE,         /* gauges only */
+    OBSERVER_PROXY_SERVER, /* proxy metrics of the callee's side */
+    OBSERVER_PROXY_CLIENT, /* proxy metrics of the caller's side */
+    OBSERVER_DERIVED,      /* metrics that a connector made of spans */
+    OBSERVER_APP,          /* the application's own metrics */
+    OBSERVER_LOG,          /* access logs */
+    OBSERVER_PROXY_SPAN,   /* spans of proxies */
+    OBSERVER_SPAN,         /* spans of applications */
     OBSERVERS
 } observer_t;
 
 extern const char *const observer_names[OBSERVERS]; /* "none", "proxy_server", … */
 
-typedef enum { PROTOCOL_UNKNOWN, PROTOCOL_HTTP, PROTOCOL_GRPC, PROTOCOL_TCP, PROTOCOL_DATABASE, PROTOCOL_MESSAGING, PROTOCOLS } protocol_t;
+typedef enum {
+    PROTOCOL_UNKNOWN,
+    PROTOCOL_HTTP,
+    PROTOCOL_GRPC,
+    PROTOCOL_TCP,
+    PROTOCOL_DATABASE,
+    PROTOCOL_MESSAGING,
+    PROTOCOLS
+} protocol_t;
 extern const char *const protocol_names[PROTOCOLS];
 
 /* All fields that a kind does not use are 0. `service` is the callee of an edge and the owner of all else. */
@@ -61,14 +69,14 @@ typedef struct {
 
 /* The cells of one bucket. `entities` holds the ids in ascending order after shard_sort(). */
 typedef struct {
-    int64_t bucket;     /* floor(event time / 10 s) since 1970 */
-    bool whole;         /* holds everything of this bucket; false: opened again for late points, to be merged */
-    bool dirty;         /* changed since the last checkpoint */
+    int64_t bucket; /* floor(event time / 10 s) since 1970 */
+    bool whole;     /* holds everything of this bucket; false: opened again for late points, to be merged */
+    bool dirty;     /* changed since the last checkpoint */
     bool sorted;
     uint32_t count, capacity;
     uint32_t *entities;
     cell_t **cells;
-    uint32_t *place;    /* by entity id: position + 1, 0 when absent */
+    uint32_t *place; /* by entity id: position + 1, 0 when absent */
     uint32_t place_capacity;
 } bucket_t;
 
@@ -77,13 +85,13 @@ typedef struct {
     entity_key_t *entities; /* by id; id 0 is unused */
     int64_t *last_seen;     /* bucket, by entity id; INT64_MIN = expired */
     uint32_t entity_count, entity_capacity;
-    uint32_t live;          /* entities that are not expired */
-    table_t entity_index;   /* of the live ones */
-    uint32_t *operations;   /* live operations of a service, by its name id */
+    uint32_t live;        /* entities that are not expired */
+    table_t entity_index; /* of the live ones */
+    uint32_t *operations; /* live operations of a service, by its name id */
     uint32_t operations_capacity;
     bucket_t **buckets; /* sorted by bucket; few */
     uint32_t bucket_count;
-    bucket_t *recent;   /* the one used last */
+    bucket_t *recent; /* the one used last */
     int64_t closed_before;
     shard_limits_t limits;
     counters_t *counters;

@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-void sketch_init(sketch_t *sketch) { *sketch = (sketch_t){.scale = SKETCH_SCALE_MAX}; }
+void sketch_init(sketch_t *sketch) {
+    *sketch = (sketch_t){.scale = SKETCH_SCALE_MAX};
+}
 
 void sketch_fini(sketch_t *sketch) {
     free(sketch->counts);
@@ -88,8 +90,10 @@ void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count) {
     if (__builtin_mul_overflow(value_ns, count, &sum)) sum = UINT64_MAX;
     sketch_add_sum(sketch, sum);
     sketch->count += count;
-    if (value_ns == 0) sketch->zeros += count;
-    else add_index(sketch, sketch_index(value_ns, sketch->scale), count);
+    if (value_ns == 0)
+        sketch->zeros += count;
+    else
+        add_index(sketch, sketch_index(value_ns, sketch->scale), count);
 }
 
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns) {
@@ -100,8 +104,10 @@ void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t
     sketch_downscale(sketch, scale);
     widen(sketch, value, value);
     sketch->count += count;
-    if (value == 0) sketch->zeros += count;
-    else add_index(sketch, sketch_index(value, sketch->scale), count);
+    if (value == 0)
+        sketch->zeros += count;
+    else
+        add_index(sketch, sketch_index(value, sketch->scale), count);
 }
 
 void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count) {
@@ -154,7 +160,9 @@ void sketch_merge(sketch_t *into, const sketch_t *from) {
         into->counts[((from->offset + (int32_t)i) >> shift) - into->offset] += from->counts[i];
 }
 
-double sketch_bound_ns(int32_t index, int scale) { return exp2((double)index / exp2(scale)); }
+double sketch_bound_ns(int32_t index, int scale) {
+    return exp2((double)index / exp2(scale));
+}
 
 double sketch_error(const sketch_t *sketch) {
     double base = exp2(exp2(-sketch->scale));

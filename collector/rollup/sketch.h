@@ -12,10 +12,10 @@
 enum { SKETCH_SCALE_MAX = 6, SKETCH_SCALE_MIN = -10, SKETCH_BUCKETS_MAX = 1280 };
 
 typedef struct {
-    uint64_t count;   /* observations, zeros included */
-    uint64_t zeros;   /* observations of 0 ns */
-    uint64_t sum_ns;  /* saturates */
-    uint64_t min_ns;  /* valid when count > 0 */
+    uint64_t count;  /* observations, zeros included */
+    uint64_t zeros;  /* observations of 0 ns */
+    uint64_t sum_ns; /* saturates */
+    uint64_t min_ns; /* valid when count > 0 */
     uint64_t max_ns;
     int32_t offset;   /* index of counts[0] */
     uint32_t buckets; /* used length of counts */
@@ -40,7 +40,8 @@ void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns);
 
 /* Adds one bucket of somebody else's exponential histogram: `count` observations in bucket `index` at `scale`
  * (-10..20) of a histogram whose unit is `unit_ns` nanoseconds (1e9 for seconds). Where unit_ns is no power of two, or
- * the scale is above ours, the bucket's middle decides. The sum is the caller's to add; min and max widen to the bucket's middle. */
+ * the scale is above ours, the bucket's middle decides. The sum is the caller's to add; min and max widen to the
+ * bucket's middle. */
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns);
 
 /* Adds `count` observations known only to lie in (low_ns, high_ns]; spread evenly over log-time, in whole numbers, and
@@ -65,8 +66,9 @@ double sketch_error(const sketch_t *sketch);
 /* Lower bound of bucket `index` at `scale`, in nanoseconds. */
 double sketch_bound_ns(int32_t index, int scale);
 
-/* Wire form, canonical (equal sketches give equal bytes): flags u8 (bit 0 coarse), scale zigzag, count, zeros, sum, min,
- * max varint, offset zigzag, buckets varint, then runs: varint n of zero buckets skipped, varint n of counts, counts. */
+/* Wire form, canonical (equal sketches give equal bytes): flags u8 (bit 0 coarse), scale zigzag, count, zeros, sum,
+ * min, max varint, offset zigzag, buckets varint, then runs: varint n of zero buckets skipped, varint n of counts,
+ * counts. */
 void sketch_encode(const sketch_t *sketch, buffer_t *out);
 bool sketch_decode(sketch_t *sketch, bytes_t *in); /* false on malformed bytes; then sketch is empty */
 

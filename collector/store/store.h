@@ -26,11 +26,11 @@
 #include "collector/rollup/shard.h"
 
 typedef struct {
-    const char *directory;      /* the data directory; made when absent */
+    const char *directory; /* the data directory; made when absent */
     bool keep_spans;
-    uint64_t span_block_bytes;  /* raw bytes of a block before it is closed (1 MiB) */
+    uint64_t span_block_bytes; /* raw bytes of a block before it is closed (1 MiB) */
     int64_t retention_10s_s, retention_1m_s, retention_1h_s, retention_spans_s;
-    uint64_t retention_bytes;   /* of the whole store; oldest spans go first, then the finest frames */
+    uint64_t retention_bytes; /* of the whole store; oldest spans go first, then the finest frames */
 } store_config_t;
 
 typedef struct store store_t;
