@@ -56,6 +56,9 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
 void analyzer_save(const analyzer_t *analyzer, buffer_t *out);
 err_t analyzer_load(analyzer_t *analyzer, slice_t bytes);
 
+/* How many buckets with data it has seen, and how many it needs before it judges anything. */
+void analyzer_learning(const analyzer_t *analyzer, uint64_t *have_buckets, uint64_t *need_buckets);
+
 /* Expected value and band of an entity's signal as last learned, for charts; false while learning. */
 bool analyzer_band(const analyzer_t *analyzer, uint32_t entity, const char *signal, double *low, double *expected,
                    double *high);

@@ -6,17 +6,31 @@
 #include "base/config.h"
 #include "collector/fold/fold.h"
 
+#include <pthread.h>
+
 typedef struct {
+    const dialect_t **extra; /* from the configuration; owned */
+    dialect_set_t *dialects;
     fold_t *fold;
     analyzer_t *analyzer;
-    dialect_set_t *dialects;
+    void *splitter;            /* between the fold and those who listen */
+    pthread_mutex_t analyzing; /* held while the analyzer changes: chart bands are read by other threads */
 } pipeline_t;
 
-/* Builds all three from the configuration. `span` may be NULL. ERR_INVALID (`why` says what is wrong in `dialects:`).
- */
-err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *counters, analyzer_sink_t sink,
-                    void (*span)(void *context, const folded_span_t *span), void *span_context, char *why,
-                    size_t why_size);
+/* Builds all from the configuration. Of `sink`, `closed` is the pipeline's own: the analyzer. ERR_INVALID (`why` says
+ * what is wrong in `dialects:`). */
+err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *counters, analyzer_sink_t analysis,
+                    fold_sink_t sink, char *why, size_t why_size);
 void pipeline_fini(pipeline_t *pipeline);
+
+/* As analyzer_band, from any thread. */
+bool pipeline_band(pipeline_t *pipeline, uint32_t entity, const char *signal, double *low, double *expected,
+                   double *high);
+
+/* How many closed buckets the analyzer has seen of those that it needs before it judges. Any thread. */
+void pipeline_learning(pipeline_t *pipeline, uint64_t *have, uint64_t *need);
+
+/* Names of the dialects in use, ended by NULL; to be freed (the array, not the names). */
+const char **pipeline_dialect_names(const pipeline_t *pipeline);
 
 #endif

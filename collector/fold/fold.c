@@ -121,6 +121,7 @@ err_t fold_record(fold_t *fold, otlp_kind_t kind, int64_t arrival_ns, slice_t bo
         counters_add(fold->counters, COUNTER_DUPLICATE_BATCHES, 1);
         return ERR_OK;
     }
+    if (fold->sink.request != NULL) fold->sink.request(fold->sink.context, kind, body);
     err_t err = folders[kind](fold, arrival_ns, body);
     if (arrival_ns > fold->arrival_ns) fold->arrival_ns = arrival_ns;
     settle(fold);

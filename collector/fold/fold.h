@@ -34,6 +34,8 @@ typedef struct {
 
 typedef struct {
     void *context;
+    /* A request that is new (no retry of one seen before), before it is folded. NULL = nobody wants it. */
+    void (*request)(void *context, otlp_kind_t kind, slice_t body);
     void (*span)(void *context, const folded_span_t *span); /* NULL = nobody keeps spans */
     /* Called once for every closed bucket, in order. Buckets without cells come as NULL; a gap of more than 6
      * minutes is left out (a gap in a recording, not an outage). */

@@ -1,0 +1,376 @@
+#include "cli/daemon.h"
+
+#include "base/address.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/pipeline.h"
+#include "collector/journal/journal.h"
+#include "collector/receive/receiver.h"
+#include "collector/store/store.h"
+#include "exporters/otlp_out.h"
+#include "web/server.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { IDLE_BEFORE_TICK_S = 5 };
+
+struct daemon {
+    const config_t *config;
+    const clock_source_t *clock;
+    counters_t counters;
+    pipeline_t pipeline;
+    store_t *store;
+    journal_t *journal;
+    otlp_out_t *forward;
+    receiver_t *http, *grpc;
+    web_t *web;
+    const char **dialect_names;
+    intake_t intake;
+    pthread_t folder;
+    bool folding;
+    uint64_t replay_until; /* journal end at start: ready once it is folded */
+    /* Written by the folding thread, read by others. */
+    _Atomic uint64_t folded, checkpoint_position, checkpoints;
+    _Atomic int64_t event_ns, checkpoint_ns;
+    _Atomic bool stopping, stalled; /* stalled: the store cannot write */
+};
+
+/* --- what the fold and the analyzer tell goes to the store --- */
+
+static void on_request(void *context, otlp_kind_t kind, slice_t body) {
+    daemon_t *daemon = context;
+    if (kind != OTLP_TRACES) return;
+    if (daemon->config->spans_store) store_spans(daemon->store, body);
+    if (daemon->forward != NULL) otlp_out_push(daemon->forward, body);
+}
+
+static void on_span(void *context, const folded_span_t *span) {
+    daemon_t *daemon = context;
+    store_span(daemon->store, span->trace_id, span->span_id, span->root, span->error, span->service, span->operation,
+               span->start_ns, span->end_ns);
+}
+
+static void on_anomaly(void *context, const anomaly_t *a) {
+    daemon_t *daemon = context;
+    store_anomaly(daemon->store, a->time_ns, a->entity, a->signal, a->score, a->observed, a->expected, a->low, a->high,
+                  a->incident);
+}
+
+static void on_incident(void *context, uint64_t incident, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
+                        const char *json) {
+    daemon_t *daemon = context;
+    store_incident(daemon->store, incident, opened_ns, updated_ns, closed_ns, json);
+}
+
+static void on_suggestion(void *context, uint64_t suggestion, uint64_t incident, int64_t created_ns, int64_t expires_ns,
+                          const char *json) {
+    daemon_t *daemon = context;
+    store_suggestion(daemon->store, suggestion, incident, created_ns, expires_ns, json);
+}
+
+/* --- the folding thread --- */
+
+static void fold_one(daemon_t *daemon, const journal_record_t *record) {
+    if (record->kind == JOURNAL_TICK) {
+        fold_tick(daemon->pipeline.fold, record->arrival_ns);
+    } else if (record->kind < OTLP_KINDS) {
+        err_t err = fold_record(daemon->pipeline.fold, (otlp_kind_t)record->kind, record->arrival_ns, record->payload);
+        if (err != ERR_OK)
+            log_error("journal record at %llu is %s; it is left out from there on",
+                      (unsigned long long)record->position, err_text(err));
+    }
+    daemon->folded = record->next;
+    daemon->event_ns = fold_event_ns(daemon->pipeline.fold);
+    if (record->next >= daemon->replay_until && record->position < daemon->replay_until) log_info("journal replayed");
+}
+
+static err_t checkpoint(daemon_t *daemon) {
+    fold_t *fold = daemon->pipeline.fold;
+    buffer_t fold_state = {0}, analyzer_state = {0};
+    fold_save(fold, &fold_state);
+    analyzer_save(daemon->pipeline.analyzer, &analyzer_state);
+    store_state_t states[] = {
+        {"fold", buffer_slice(&fold_state)}, {"analyzer", buffer_slice(&analyzer_state)}, {NULL, {NULL, 0}}};
+    err_t err = store_checkpoint(daemon->store, fold_shard(fold), daemon->folded, fold_closed_before(fold),
+                                 fold_event_ns(fold), states);
+    buffer_fini(&fold_state);
+    buffer_fini(&analyzer_state);
+    bool failing = err == ERR_IO;
+    if (failing && !daemon->stalled)
+        log_error("the store cannot write (disk full or failing?); the journal keeps what is acknowledged, the "
+                  "checkpoint is tried again");
+    if (!failing && daemon->stalled && err == ERR_OK) log_info("the store writes again");
+    if (err != ERR_BUSY) daemon->stalled = failing;
+    return err;
+}
+
+/* Takes note of checkpoints that have reached the disk. */
+static void watch_checkpoints(daemon_t *daemon) {
+    uint64_t position = store_position(daemon->store);
+    if (position == daemon->checkpoint_position) return;
+    daemon->checkpoint_position = position;
+    daemon->checkpoint_ns = clock_monotonic_ns(daemon->clock);
+    daemon->checkpoints++;
+    journal_release(daemon->journal, position);
+    web_notify(daemon->web);
+}
+
+static void nobody_waits(void *context, err_t result) {
+    (void)context;
+    (void)result;
+}
+
+/* While nothing comes, a tick record lets event time run on, as long as something waits for it. */
+static void tick_when_idle(daemon_t *daemon, int64_t *last_ns) {
+    int64_t now = clock_monotonic_ns(daemon->clock);
+    if (now - *last_ns < IDLE_BEFORE_TICK_S * NS_PER_S || fold_settled(daemon->pipeline.fold)) return;
+    *last_ns = now;
+    buffer_t nothing = {0};
+    err_t err =
+        journal_append(daemon->journal, JOURNAL_TICK, clock_wall_ns(daemon->clock), &nothing, nobody_waits, NULL);
+    if (err != ERR_OK) log_debug("tick not journaled: %s", err_text(err));
+}
+
+static void *fold_thread(void *context) {
+    daemon_t *daemon = context;
+    int64_t last_record = clock_monotonic_ns(daemon->clock), last_checkpoint = last_record;
+    const int64_t interval = (int64_t)(daemon->config->checkpoint_s * 1e9);
+    uint64_t handed = daemon->folded;
+    for (;;) {
+        journal_record_t record;
+        err_t err = journal_next(daemon->journal, 50 * NS_PER_MS, &record);
+        int64_t now = clock_monotonic_ns(daemon->clock);
+        if (err == ERR_OK) {
+            fold_one(daemon, &record);
+            if (record.kind != JOURNAL_TICK) last_record = now;
+        } else {
+            tick_when_idle(daemon, &last_record);
+            if (daemon->stopping && daemon->folded >= journal_end(daemon->journal)) break;
+        }
+        if (daemon->folded != handed && now - last_checkpoint >= interval && checkpoint(daemon) == ERR_OK) {
+            handed = daemon->folded;
+            last_checkpoint = now;
+        }
+        watch_checkpoints(daemon);
+    }
+    return NULL;
+}
+
+/* --- what the page asks --- */
+
+static void fill_status(void *context, web_status_t *status) {
+    daemon_t *daemon = context;
+    uint64_t end = journal_end(daemon->journal), folded = daemon->folded;
+    bool replaying = folded < daemon->replay_until;
+    *status = (web_status_t){.ready = !replaying && !daemon->stalled && !daemon->stopping,
+                             .journal_end = end,
+                             .journal_folded = folded,
+                             .journal_behind_bytes = end > folded ? end - folded : 0,
+                             .event_ns = daemon->event_ns,
+                             .checkpoint_position = daemon->checkpoint_position,
+                             .checkpoint_count = daemon->checkpoints,
+                             .checkpoint_age_s = -1};
+    if (daemon->checkpoint_ns > 0)
+        status->checkpoint_age_s = (double)(clock_monotonic_ns(daemon->clock) - daemon->checkpoint_ns) * 1e-9;
+    const char *reason = "";
+    if (daemon->stopping)
+        reason = "shutting down";
+    else if (daemon->stalled)
+        reason = "the store cannot write; see the log";
+    else if (replaying)
+        reason = "replaying the journal after a restart";
+    (void)snprintf(status->reason, sizeof status->reason, "%s", reason);
+    pipeline_learning(&daemon->pipeline, &status->learning_have_buckets, &status->learning_need_buckets);
+    status->learning_done = status->learning_have_buckets >= status->learning_need_buckets;
+}
+
+static bool fill_band(void *context, uint32_t entity, const char *signal, double *low, double *expected, double *high) {
+    daemon_t *daemon = context;
+    return pipeline_band(&daemon->pipeline, entity, signal, low, expected, high);
+}
+
+/* --- start --- */
+
+static err_t open_store(daemon_t *daemon, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    store_config_t store = {.directory = c->data,
+                            .keep_spans = c->spans_store,
+                            .span_block_bytes = c->span_block_bytes,
+                            .retention_10s_s = (int64_t)c->retention_10s_s,
+                            .retention_1m_s = (int64_t)c->retention_1m_s,
+                            .retention_1h_s = (int64_t)c->retention_1h_s,
+                            .retention_spans_s = (int64_t)c->retention_spans_s,
+                            .retention_bytes = c->retention_bytes};
+    return store_open(&store, &daemon->counters, &daemon->store, why, why_size);
+}
+
+/* Brings fold and analyzer to where the last checkpoint left them. */
+static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why_size) {
+    int64_t closed_before;
+    slice_t state;
+    fold_t *fold = daemon->pipeline.fold;
+    err_t err = store_load(daemon->store, fold_shard(fold), position, &closed_before);
+    if (err == ERR_OK) err = store_state(daemon->store, "fold", &state);
+    if (err == ERR_OK && state.len > 0) err = fold_load(fold, state);
+    if (err == ERR_OK) err = store_state(daemon->store, "analyzer", &state);
+    if (err == ERR_OK && state.len > 0) err = analyzer_load(daemon->pipeline.analyzer, state);
+    if (err != ERR_OK)
+        (void)snprintf(why, why_size,
+                       "the state in %s cannot be read (%s); start with another data directory (--data DIR), or move "
+                       "this one away",
+                       daemon->config->data, err_text(err));
+    daemon->folded = daemon->checkpoint_position = *position;
+    daemon->event_ns = fold_event_ns(fold);
+    return err;
+}
+
+static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    char directory[PATH_MAX];
+    (void)snprintf(directory, sizeof directory, "%s/journal", c->data);
+    journal_config_t journal = {.directory = directory,
+                                .durability =
+                                    slice_is(slice_text(c->durability), "disk") ? DURABILITY_DISK : DURABILITY_PROCESS,
+                                .segment_bytes = c->segment_bytes,
+                                .queue_bytes = c->queue_bytes};
+    err_t err =
+        journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
+    if (err == ERR_OK) daemon->replay_until = journal_end(daemon->journal);
+    return err;
+}
+
+static err_t start_forward(daemon_t *daemon, char *why, size_t why_size) {
+    if (daemon->config->forward_otlp_url[0] == '\0') return ERR_OK;
+    err_t err = otlp_out_start(daemon->config->forward_otlp_url, &daemon->counters, &daemon->forward);
+    if (err != ERR_OK)
+        (void)snprintf(why, why_size, "forward.otlp_url %s is no http:// or https:// URL",
+                       daemon->config->forward_otlp_url);
+    return err;
+}
+
+typedef err_t receiver_start_t(const receiver_config_t *, const intake_t *, receiver_t **, char *, size_t);
+
+static err_t start_receiver(daemon_t *daemon, receiver_start_t *start, const char *key, const char *listen,
+                            receiver_t **out, char *why, size_t why_size) {
+    address_t address;
+    if (listen[0] == '\0') return ERR_OK;
+    if (!address_parse(listen, &address)) {
+        (void)snprintf(why, why_size, "%s: %s is no address; write HOST:PORT, for example 127.0.0.1:4318", key, listen);
+        return ERR_INVALID;
+    }
+    const config_t *c = daemon->config;
+    receiver_config_t receiver = {.host = address.host,
+                                  .port = address.port,
+                                  .request_bytes = c->request_bytes,
+                                  .memory_bytes = c->intake_bytes,
+                                  .connections = (uint32_t)c->connections,
+                                  .header_timeout_s = 10,
+                                  .body_timeout_s = 30,
+                                  .threads = 1};
+    return start(&receiver, &daemon->intake, out, why, why_size);
+}
+
+static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    address_t address;
+    if (!address_parse(c->listen_web, &address)) {
+        (void)snprintf(why, why_size, "listen.web: %s is no address; write HOST:PORT, for example 127.0.0.1:7117",
+                       c->listen_web);
+        return ERR_INVALID;
+    }
+    daemon->dialect_names = pipeline_dialect_names(&daemon->pipeline);
+    web_config_t web = {.host = address.host, .port = address.port};
+    web_context_t context = {.store_path = store_path(daemon->store),
+                             .store = daemon->store,
+                             .counters = &daemon->counters,
+                             .clock = daemon->clock,
+                             .version = SEISMESH_VERSION,
+                             .listen_otlp_grpc = c->listen_otlp_grpc,
+                             .listen_otlp_http = c->listen_otlp_http,
+                             .listen_web = c->listen_web,
+                             .dialects = daemon->dialect_names,
+                             .status = {.context = daemon, .fill = fill_status, .band = fill_band}};
+    return web_start(&web, &context, &daemon->web, why, why_size);
+}
+
+static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
+    analyzer_sink_t analysis = {
+        .context = daemon, .anomaly = on_anomaly, .incident = on_incident, .suggestion = on_suggestion};
+    fold_sink_t sink = {.context = daemon, .request = on_request, .span = daemon->config->spans_store ? on_span : NULL};
+    uint64_t position = 0;
+    err_t err = pipeline_init(&daemon->pipeline, daemon->config, &daemon->counters, analysis, sink, why, why_size);
+    if (err == ERR_OK) err = open_store(daemon, why, why_size);
+    if (err == ERR_OK) err = recover(daemon, &position, why, why_size);
+    if (err == ERR_OK) err = open_journal(daemon, position, why, why_size);
+    if (err != ERR_OK) return err;
+    daemon->intake = (intake_t){daemon->journal, daemon->clock, &daemon->counters};
+    err = start_forward(daemon, why, why_size);
+    if (err == ERR_OK) err = start_web(daemon, why, why_size);
+    if (err != ERR_OK) return err;
+    if (pthread_create(&daemon->folder, NULL, fold_thread, daemon) != 0) {
+        (void)snprintf(why, why_size, "cannot start a thread; raise the limit on processes (ulimit -u)");
+        return ERR_NOMEM;
+    }
+    daemon->folding = true;
+    err = start_receiver(daemon, otlp_http_start, "listen.otlp_http", daemon->config->listen_otlp_http, &daemon->http,
+                         why, why_size);
+    if (err == ERR_OK)
+        err = start_receiver(daemon, otlp_grpc_start, "listen.otlp_grpc", daemon->config->listen_otlp_grpc,
+                             &daemon->grpc, why, why_size);
+    return err;
+}
+
+err_t daemon_start(const config_t *config, const clock_source_t *clock, daemon_t **out, char *why, size_t why_size) {
+    daemon_t *daemon = memory_new(1, sizeof *daemon);
+    daemon->config = config;
+    daemon->clock = clock;
+    daemon->event_ns = INT64_MIN;
+    err_t err = start_all(daemon, why, why_size);
+    if (err != ERR_OK) {
+        daemon_stop(daemon);
+        return err;
+    }
+    *out = daemon;
+    return ERR_OK;
+}
+
+uint16_t daemon_port_grpc(const daemon_t *daemon) {
+    return daemon->grpc == NULL ? 0 : receiver_port(daemon->grpc);
+}
+uint16_t daemon_port_http(const daemon_t *daemon) {
+    return daemon->http == NULL ? 0 : receiver_port(daemon->http);
+}
+uint16_t daemon_port_web(const daemon_t *daemon) {
+    return daemon->web == NULL ? 0 : web_port(daemon->web);
+}
+
+/* The last checkpoint: everything that was folded. The previous one may still be under way, or the disk may be full. */
+static void last_checkpoint(daemon_t *daemon) {
+    enum { TRIES = 3 };
+    for (int i = 0; i < TRIES; i++) {
+        (void)store_flush(daemon->store);
+        if (checkpoint(daemon) == ERR_OK && store_flush(daemon->store) == ERR_OK) return;
+    }
+    log_error("the last checkpoint could not be written; nothing is lost: the journal is replayed at the next start");
+}
+
+void daemon_stop(daemon_t *daemon) {
+    if (daemon->http != NULL) receiver_stop(daemon->http);
+    if (daemon->grpc != NULL) receiver_stop(daemon->grpc);
+    if (daemon->folding) {
+        daemon->stopping = true;
+        journal_wake(daemon->journal);
+        (void)pthread_join(daemon->folder, NULL);
+        last_checkpoint(daemon);
+    }
+    if (daemon->web != NULL) web_stop(daemon->web);
+    if (daemon->forward != NULL) otlp_out_stop(daemon->forward);
+    if (daemon->journal != NULL) journal_close(daemon->journal);
+    if (daemon->store != NULL) store_close(daemon->store);
+    pipeline_fini(&daemon->pipeline);
+    free(daemon->dialect_names);
+    free(daemon);
+}
