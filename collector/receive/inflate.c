@@ -13,11 +13,8 @@ coding_t coding_named(slice_t name) {
         const char *name;
         coding_t coding;
     } codings[] = {
-        {"",         CODING_IDENTITY},
-        {"identity", CODING_IDENTITY},
-        {"gzip",     CODING_GZIP    },
-        {"x-gzip",   CODING_GZIP    },
-        {"zstd",     CODING_ZSTD    },
+        {"", CODING_IDENTITY},   {"identity", CODING_IDENTITY}, {"gzip", CODING_GZIP},
+        {"x-gzip", CODING_GZIP}, {"zstd", CODING_ZSTD},
     };
     for (size_t i = 0; i < sizeof codings / sizeof codings[0]; i++)
         if (strlen(codings[i].name) == name.len &&
@@ -94,7 +91,7 @@ static err_t zstd_error(size_t result) {
 
 static err_t zstd_frames(ZSTD_DCtx *context, slice_t input, sink_t *sink) {
     ZSTD_inBuffer in = {input.data, input.len, 0};
-    for (int frames = 0; frames <= INFLATE_PARTS_MAX;) {
+    for (int frames = 0;;) {
         size_t room;
         err_t err = sink_room(sink, &room);
         if (err != ERR_OK) return err;
@@ -104,11 +101,10 @@ static err_t zstd_frames(ZSTD_DCtx *context, slice_t input, sink_t *sink) {
         sink->out->len += out.pos;
         err = sink_check(sink, in.pos);
         if (err != ERR_OK) return err;
-        if (result == 0) frames++;
+        if (result == 0 && ++frames > INFLATE_PARTS_MAX) return ERR_TOO_LARGE;
         if (in.pos == in.size && result == 0) return ERR_OK;
         if (in.pos == in.size && out.pos < out.size) return ERR_MALFORMED; /* cut short */
     }
-    return ERR_TOO_LARGE;
 }
 
 static err_t inflate_zstd(slice_t input, sink_t *sink) {
