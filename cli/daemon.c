@@ -251,7 +251,7 @@ static err_t start_forward(daemon_t *daemon, char *why, size_t why_size) {
     return err;
 }
 
-typedef err_t receiver_start_t(const receiver_config_t *, const intake_t *, receiver_t **, char *, size_t);
+typedef err_t receiver_start_t(const receiver_config_t *, intake_t *, receiver_t **, char *, size_t);
 
 static err_t start_receiver(daemon_t *daemon, receiver_start_t *start, const char *key, const char *listen,
                             receiver_t **out, char *why, size_t why_size) {
@@ -306,7 +306,9 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
     if (err == ERR_OK) err = recover(daemon, &position, why, why_size);
     if (err == ERR_OK) err = open_journal(daemon, position, why, why_size);
     if (err != ERR_OK) return err;
-    daemon->intake = (intake_t){daemon->journal, daemon->clock, &daemon->counters};
+    daemon->intake.journal = daemon->journal;
+    daemon->intake.clock = daemon->clock;
+    daemon->intake.counters = &daemon->counters;
     err = start_forward(daemon, why, why_size);
     if (err == ERR_OK) err = start_web(daemon, why, why_size);
     if (err != ERR_OK) return err;
