@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# run.sh: all tests, or the suites that are named. `make test` calls it.
+#
+#   tests/run.sh [SUITE]...        tests/run.sh --list
+#
+# A suite is a command whose last line is "N passed, N failed" (and maybe ", N skipped"); one that does not get to say
+# it, or says it and ends badly, counts as a failure. Logs are kept in build/test-logs. The last line here is the sum.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+logs=build/test-logs
+fuzz_seconds=20 # for all fuzz targets together
+suite_limit_s=900
+
+# Suites and how they are run. Those that start the program take build/release.
+declare -A command=(
+    [lint]="tests/lint.sh"
+    [unit-asan]="unit asan"
+    [unit-tsan]="unit tsan"
+    [fuzz]="fuzz"
+    [cli]="tests/cli/run.sh"
+    [web]="tests/web/run.sh"
+    [interop]="tests/interop/run.sh"
+    [page-unit]="tests/browser/unit.sh"
+    [page]="node tests/browser/run.mjs"
+    [ledger]="tests/bench/short.sh"
+)
+order=(lint unit-asan unit-tsan fuzz cli web interop page-unit page ledger)
+
+# Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
+unit() {
+    local variant=$1 sources targets=() passed=0 failed=0 target line
+    mapfile -t sources < <(find tests -name 'test_*.c' -not -path '*/node_modules/*' | sort)
+    targets=("${sources[@]/#/build/$variant/}")
+    targets=("${targets[@]%.c}")
+    make --no-print-directory -j2 VARIANT="$variant" "${targets[@]}" || { echo "the build failed"; return 1; }
+    for target in "${targets[@]}"; do
+        echo "== $target"
+        timeout 300 "$target" 2>&1 | tee "$logs/one"
+        local status=${PIPESTATUS[0]}
+        line=$(tail -n 1 "$logs/one")
+        if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+            passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+            # A sanitizer speaks at the very end: all tests passed, and still.
+            [ "$status" = 0 ] || [ "${BASH_REMATCH[2]}" != 0 ] || { echo "$target ended with $status"; failed=$((failed + 1)); }
+        else
+            echo "$target ended with $status and without a sum"
+            failed=$((failed + 1))
+        fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
+# Every fuzz target: its seeds, then new inputs for its share of the time, from a printed seed.
+fuzz() {
+    local sources targets=() passed=0 failed=0 target name corpus seed=$((RANDOM * 32768 + RANDOM))
+    mapfile -t sources < <(find tests/fuzz -name 'fuzz_*.c' | sort)
+    for name in "${sources[@]}"; do targets+=("build/fuzz/fuzz/$(basename "$name" .c)"); done
+    make --no-print-directory -j2 VARIANT=fuzz "${targets[@]}" || { echo "the build failed"; return 1; }
+    echo "seed $seed"
+    for target in "${targets[@]}"; do
+        name=$(basename "$target") corpus=tests/fuzz/corpus/${name#fuzz_}
+        mkdir -p "build/fuzz/found/$name"
+        [ -d "$corpus" ] || corpus=
+        if "$target" -seed=$seed -max_total_time=$((fuzz_seconds / ${#targets[@]} + 1)) -timeout=10 -rss_limit_mb=2048 \
+            -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/found/$name" $corpus; then
+            passed=$((passed + 1)) && echo "ok   $name"
+        else
+            failed=$((failed + 1)) && echo "FAIL $name"
+        fi
+    done
+    echo "$passed passed, $failed failed"
+}
+
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${order[@]}"
+    exit
+fi
+[ $# = 0 ] || order=("$@")
+mkdir -p "$logs"
+rm -f "$logs/summary"
+total_passed=0 total_failed=0
+
+# Takes what a suite wrote; prints its row, and the end of its log when something failed.
+judge() {
+    local suite=$1 status=$2 took=$3 last passed=0 failed=0 note=
+    last=$(tail -n 1 "$logs/$suite.log")
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+        passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]} note=${BASH_REMATCH[3]}
+        [ "$status" = 0 ] || [ "$failed" != 0 ] || { failed=1 note=", ended with code $status"; }
+        [ "$passed$failed" != 00 ] || [ -n "$note" ] || { failed=1 note=", nothing was tested"; }
+    else
+        failed=1 note=", ended with code $status and without a sum"
+    fi
+    total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
+    printf '%-10s %5d passed %4d failed%s (%d s)\n' "$suite" "$passed" "$failed" "$note" "$took"
+    if [ "$failed" != 0 ]; then
+        grep -aE '^(FAIL|not ok)|: failed: |ERROR: |error:' "$logs/$suite.log" | head -n 20 | sed 's/^/    | /'
+        echo "    the end of $logs/$suite.log:"
+        tail -n 25 "$logs/$suite.log" | sed 's/^/    | /'
+    fi
+}
+
+for suite in "${order[@]}"; do
+    [ -n "${command[$suite]:-}" ] || { echo "run.sh: no suite $suite; there are: ${!command[*]}" >&2; exit 2; }
+    began=$SECONDS
+    export logs fuzz_seconds
+    export -f unit fuzz
+    timeout --kill-after=10 $suite_limit_s bash -c "${command[$suite]}" >"$logs/$suite.log" 2>&1 </dev/null
+    judge "$suite" $? $((SECONDS - began))
+done
+echo "$total_passed passed, $total_failed failed" | tee "$logs/summary"
+[ $total_failed = 0 ]
