@@ -65,6 +65,8 @@ typedef enum {
     FORM_ISTIO_CLUSTER,  /* "outbound|9080|v2|reviews.shop.svc.cluster.local": callee, namespace, version */
     FORM_ISTIO_NODE,     /* "sidecar~10.1.2.3~pod.ns~ns.svc.cluster.local": instance, namespace */
     FORM_NAME_NAMESPACE, /* "reviews.shop": service and namespace */
+    FORM_KNOWN,     /* text that may also say nothing: "unknown", "latest", "-", "PassthroughCluster" … are absent */
+    FORM_ISTIO_SNI, /* "outbound_.9080_.v2_.reviews.shop.svc.cluster.local": as FORM_ISTIO_CLUSTER */
     FORMS
 } form_t;
 
@@ -74,21 +76,25 @@ typedef struct {
     const char *key; /* NULL ends a table */
     role_t role;
     form_t form;
-    uint8_t rank; /* where several keys of one item have the same role, the highest rank wins */
+    uint8_t rank; /* where several keys of one item have the same role, the highest rank wins; rows begin at 1, since
+                   * the parts of a form that speak for other roles (a host's namespace) have 0 */
 } dialect_attribute_t;
 
 /* What a metric measures. */
 typedef enum {
     SIGNAL_IGNORED,          /* known, and meant to be left out (a duplicate of another, say) */
     SIGNAL_REQUESTS,         /* sum: requests; failures by its status labels */
-    SIGNAL_FAILURES,         /* sum: failed requests that some SIGNAL_REQUESTS of the same series counts as well */
+    SIGNAL_FAILURES,         /* sum: failed requests that some SIGNAL_REQUESTS counts as well; points with a label of
+                              * ROLE_ERROR are left out, for then the requests have it too */
     SIGNAL_LATENCY,          /* any histogram or summary: latency only */
     SIGNAL_LATENCY_REQUESTS, /* any histogram: its count is the number of requests too */
-    SIGNAL_RETRIES,          /* sum */
-    SIGNAL_REQUEST_BYTES,    /* sum, or histogram (its sum) */
+    SIGNAL_CLIENT_LATENCY, /* any histogram or summary: an edge's latency as the caller saw it, beside SIGNAL_LATENCY */
+    SIGNAL_RETRIES,        /* sum */
+    SIGNAL_REQUEST_BYTES,  /* sum, or histogram (its sum) */
     SIGNAL_RESPONSE_BYTES,
     SIGNAL_GAUGE,             /* sampled value, kept under `gauge`; a sum (monotonic) is kept as its rate per second */
-    SIGNAL_LATENCY_STATISTIC, /* gauge that is a latency statistic: kept as "latency.p50" … or "latency.avg", seconds */
+    SIGNAL_LATENCY_STATISTIC, /* gauge that is a latency statistic: kept as "latency.p50" … or "latency.avg", seconds;
+                               * as "client.latency.p50" … when the caller reports; `gauge` replaces "latency" */
     SIGNAL_SUCCESS_RATIO,     /* gauge 0..1 (after `scale`): kept as "success_ratio" */
     SIGNAL_REQUEST_RATE,      /* gauge, requests per second: kept as "request_rate" */
     SIGNAL_REQUEST_COUNT,     /* gauge that is the number of requests of its own interval: kept as "request_count" */
@@ -98,17 +104,21 @@ typedef enum {
 extern const char *const signal_names[SIGNALS];
 
 typedef struct {
-    const char *name; /* exact; NULL ends a table; a Prometheus "_total" or unit suffix may be missing or present */
+    const char *name; /* NULL ends a table; dots and underscores are one, and a Prometheus "_total" or unit suffix may
+                       * be missing or present as long as no row has that very name */
     signal_t signal;
     double scale; /* to seconds, bytes, ratio 0..1: 0.001 for ms; 0 = by the metric's unit, else by name suffix */
     observer_t observer;  /* OBSERVER_NONE: by the ROLE_REPORTER label, else OBSERVER_APP */
-    entity_kind_t entity; /* what it describes: edge when caller and callee are known, else the reporter's service */
+    entity_kind_t entity; /* ENTITY_SERVICE: all that is known, by the reporter's side; ENTITY_EDGE: the edge alone (the
+                           * reporter is the caller where no label says otherwise), nothing when an end is not told */
     const char *gauge;    /* signal name for SIGNAL_GAUGE: "cpu.utilization", "inflight", … */
+    role_t needs;         /* points without a label of this role are not meant (common names such as "duration") */
 } dialect_metric_t;
 
 typedef struct {
-    const char *name;                    /* "istio" */
-    const char *strip;                   /* prefix taken off metric names first ("istiocustom."), or NULL */
+    const char *name;  /* "istio" */
+    const char *strip; /* prefix that metric names may also have ("istiocustom."), or NULL; other names with it are
+                        * known to be this dialect's, and left out */
     const dialect_attribute_t *resource; /* NULL = none */
     const dialect_attribute_t *span;
     const dialect_attribute_t *label; /* of metric points */
@@ -151,23 +161,29 @@ static inline const dialect_attribute_t *dialect_find(const dialect_keys_t *keys
 typedef struct {
     const dialect_t *dialect;
     const dialect_metric_t *metric;
+    const dialect_keys_t *labels; /* of the dialect; for dialect_find() */
 } dialect_rule_t;
 
 typedef struct dialect_set {
-    dialect_keys_t resource, span, log; /* all dialects together: keys are unique over dialects by convention */
-    void *metrics;                      /* name -> rule; see dialect_metric() */
+    dialect_keys_t resource, span, log; /* all dialects together: the first dialect that has a key decides */
+    struct dialect_index *index;        /* metric name -> rule, and the labels of each dialect */
 } dialect_set_t;
 
+/* Rows of one kind that all dialects together may have, the built-in ones included. */
+enum { DIALECT_ROWS_MAX = 700, DIALECT_EXTRA_ROWS_MAX = 200, DIALECT_EXTRA_MAX = 16 };
+
 /* Compiles the built-in dialects and `extra` (NULL-ended, may be NULL; they win over built-in rows of the same key or
- * name). The set borrows them. */
+ * name; at most DIALECT_EXTRA_MAX dialects and DIALECT_EXTRA_ROWS_MAX rows of a kind). The set borrows them. Keys are
+ * also found with underscores in the place of dots, as Prometheus spells them. */
 dialect_set_t *dialect_set_new(const dialect_t *const *extra);
 void dialect_set_free(dialect_set_t *set);
 
 /* The rule for a metric name; rule->metric is NULL when no dialect knows it. */
 dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name);
 
-/* The row of a label key within one dialect, or NULL. */
-const dialect_attribute_t *dialect_label(const dialect_t *dialect, slice_t key);
+/* Factor from a metric's unit to seconds, bytes or a ratio: by the rule's scale, else by the unit ("ms", "By", "%"),
+ * else by the name's suffix ("_milliseconds"); 1 when nothing tells. */
+double dialect_scale(const dialect_metric_t *metric, slice_t name, slice_t unit);
 
 /* Parts of a name after its form was read; absent parts are empty. Borrowed from `text`. */
 typedef struct {
@@ -180,7 +196,21 @@ dialect_name_t dialect_read(form_t form, slice_t text);
  * (gRPC statuses such as NOT_FOUND are the caller's fault). */
 failure_t dialect_http_failure(uint64_t status);
 failure_t dialect_grpc_failure(uint64_t status);
-failure_t dialect_flags_failure(slice_t flags); /* Envoy response flags, FAILURE_NONE for "-" and unknown ones */
+failure_t dialect_flags_failure(slice_t flags);        /* Envoy response flags, FAILURE_NONE for "-" and unknown ones */
+failure_t dialect_class_failure(slice_t status_class); /* "5xx", "5", "4xx" … */
 bool dialect_grpc_number(slice_t text, uint64_t *status); /* "14" or "UNAVAILABLE" */
+
+/* Whether the text of a ROLE_ERROR attribute means a failure. */
+bool dialect_error(slice_t text);
+
+/* Who reports, out of a ROLE_REPORTER or ROLE_SPAN_KIND text. */
+typedef enum {
+    SIDE_UNTOLD,
+    SIDE_CALLER,
+    SIDE_CALLEE,
+    SIDE_BETWEEN, /* a waypoint: it stands for the callee, without being one of its instances */
+    SIDE_INSIDE,  /* spans within one service */
+} side_t;
+side_t dialect_side(slice_t text);
 
 #endif

@@ -27,8 +27,10 @@ typedef enum {
     OBSERVER_NONE,         /* gauges only */
     OBSERVER_PROXY_SERVER, /* proxy metrics of the callee's side */
     OBSERVER_PROXY_CLIENT, /* proxy metrics of the caller's side */
+    OBSERVER_PROXY_STATS,  /* what a proxy counts for itself, beside what the mesh makes it count (Envoy's cluster.*) */
     OBSERVER_DERIVED,      /* metrics that a connector made of spans */
     OBSERVER_APP,          /* the application's own metrics */
+    OBSERVER_APP_OLD,      /* the same under older names: SDKs can send both at once */
     OBSERVER_LOG,          /* access logs */
     OBSERVER_PROXY_SPAN,   /* spans of proxies */
     OBSERVER_SPAN,         /* spans of applications */

@@ -1,0 +1,304 @@
+/* How names, statuses and sides are written by proxies and SDKs. Sources: Envoy's access-log response flags
+ * (StreamInfo), Istio's cluster naming (BuildSubsetKey), gRPC's status codes, OpenTelemetry's span status rules. */
+#include "collector/dialect/dialect.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+
+static slice_t part(slice_t text, size_t from, size_t to) {
+    return slice_of(text.data + from, to - from);
+}
+
+/* Position of a byte at or after `from`; text.len when it is not there. */
+static size_t find(slice_t text, size_t from, char byte) {
+    if (from >= text.len) return text.len;
+    const uint8_t *at = memchr(text.data + from, byte, text.len - from);
+    return at == NULL ? text.len : (size_t)(at - text.data);
+}
+
+static bool one_of(slice_t text, const char *const *words) {
+    for (; *words != NULL; words++)
+        if (slice_is(text, *words)) return true;
+    return false;
+}
+
+static bool starts_one_of(slice_t text, const char *const *prefixes) {
+    for (; *prefixes != NULL; prefixes++)
+        if (slice_starts(text, *prefixes)) return true;
+    return false;
+}
+
+/* Names that stand for "not known" or for no service at all. "Kubernetes" is Istio's name for the only cluster. */
+static bool tells_nothing(slice_t text) {
+    static const char *const words[] = {
+        "-", "unknown", "latest", "Kubernetes", "BlackHoleCluster", "PassthroughCluster", NULL};
+    static const char *const prefixes[] = {"unknown_service", "InboundPassthroughCluster", NULL};
+    return one_of(text, words) || starts_one_of(text, prefixes);
+}
+
+/* "host:port" without the port; "[::1]:80" without brackets and port; several colons are an address of IPv6. */
+static slice_t without_port(slice_t text) {
+    if (text.len > 0 && text.data[0] == '[') return part(text, 1, find(text, 1, ']'));
+    size_t colon = find(text, 0, ':');
+    if (find(text, colon + 1, ':') < text.len) return text;
+    return part(text, 0, colon);
+}
+
+/* The third label of a Kubernetes name says so: "reviews.shop.svc" with or without a domain behind. All other dotted
+ * names are hosts outside, taken whole. */
+static dialect_name_t read_host(slice_t text) {
+    text = without_port(text);
+    if (tells_nothing(text)) return (dialect_name_t){0};
+    size_t first = find(text, 0, '.');
+    size_t second = find(text, first + 1, '.');
+    slice_t third = second < text.len ? part(text, second + 1, find(text, second + 1, '.')) : slice_of(NULL, 0);
+    if (first > 0 && second > first + 1 && slice_is(third, "svc"))
+        return (dialect_name_t){.name = part(text, 0, first), .namespace_name = part(text, first + 1, second)};
+    return (dialect_name_t){.name = text};
+}
+
+/* Clusters that Envoy and its control planes need for themselves, and the proxy's own application. */
+static bool own_cluster(slice_t text) {
+    static const char *const words[] = {"xds-grpc",  "sds-grpc",    "prometheus_stats", "agent", "zipkin",
+                                        "local_app", "local_agent", "self_admin",       NULL};
+    static const char *const prefixes[] = {"inbound|", "localhost_", "self_inbound_", "opentelemetry_collector", NULL};
+    return one_of(text, words) || starts_one_of(text, prefixes) || tells_nothing(text);
+}
+
+static dialect_name_t read_istio_cluster(slice_t text) {
+    if (text.len > 0 && text.data[text.len - 1] == ';') text.len--;
+    if (own_cluster(text)) return (dialect_name_t){0};
+    size_t port = find(text, 0, '|');
+    if (port == text.len) return read_host(text);
+    size_t subset = find(text, port + 1, '|');
+    size_t host = find(text, subset + 1, '|');
+    if (host == text.len) return (dialect_name_t){0};
+    dialect_name_t name = read_host(part(text, host + 1, text.len));
+    if (host > subset + 1) name.version = part(text, subset + 1, host);
+    return name;
+}
+
+/* The same parts, each but the last ended by "_." ("outbound_.9080_.v2_.reviews.shop.svc.cluster.local"). */
+static dialect_name_t read_istio_sni(slice_t text) {
+    if (!slice_starts(text, "outbound_.")) return read_host(text);
+    slice_t parts[2];
+    size_t at = strlen("outbound_.");
+    for (int i = 0; i < 2; i++) {
+        size_t end = at;
+        while (end + 1 < text.len && !(text.data[end] == '_' && text.data[end + 1] == '.')) end++;
+        if (end + 2 > text.len) return (dialect_name_t){0};
+        parts[i] = part(text, at, end);
+        at = end + 2;
+    }
+    dialect_name_t name = read_host(part(text, at, text.len));
+    name.version = parts[1];
+    return name;
+}
+
+/* "name.namespace"; a name may hold dots itself, a namespace cannot. */
+static dialect_name_t read_name_namespace(slice_t text) {
+    if (tells_nothing(text)) return (dialect_name_t){0};
+    size_t dot = text.len;
+    for (size_t i = text.len; i > 0 && dot == text.len; i--)
+        if (text.data[i - 1] == '.') dot = i - 1;
+    if (dot == text.len || dot == 0 || dot + 1 == text.len) return (dialect_name_t){.name = text};
+    return (dialect_name_t){.name = part(text, 0, dot), .namespace_name = part(text, dot + 1, text.len)};
+}
+
+/* "type~ip~pod.namespace~domain" */
+static dialect_name_t read_istio_node(slice_t text) {
+    size_t ip = find(text, 0, '~');
+    size_t pod = find(text, ip + 1, '~');
+    size_t domain = find(text, pod + 1, '~');
+    if (domain == text.len) return (dialect_name_t){0};
+    return read_name_namespace(part(text, pod + 1, domain));
+}
+
+dialect_name_t dialect_read(form_t form, slice_t text) {
+    if (text.len == 0) return (dialect_name_t){0};
+    switch (form) {
+    case FORM_HOST:
+        return read_host(text);
+    case FORM_ISTIO_CLUSTER:
+        return read_istio_cluster(text);
+    case FORM_ISTIO_SNI:
+        return read_istio_sni(text);
+    case FORM_ISTIO_NODE:
+        return read_istio_node(text);
+    case FORM_NAME_NAMESPACE:
+        return read_name_namespace(text);
+    case FORM_KNOWN:
+        return tells_nothing(text) ? (dialect_name_t){0} : (dialect_name_t){.name = text};
+    default:
+        return (dialect_name_t){.name = text};
+    }
+}
+
+failure_t dialect_http_failure(uint64_t status) {
+    switch (status) {
+    case 0:
+        return FAILURE_CONNECTION; /* Envoy: no answer at all */
+    case 401:
+    case 403:
+        return FAILURE_DENIED;
+    case 408:
+    case 504:
+        return FAILURE_TIMEOUT;
+    case 429:
+        return FAILURE_RATE;
+    default:
+        break;
+    }
+    if (status >= 500) return FAILURE_SERVER;
+    return status >= 400 ? FAILURE_CLIENT : FAILURE_NONE;
+}
+
+/* OpenTelemetry calls {2, 4, 12, 13, 14, 15} failures of the server. UNAVAILABLE is what gRPC libraries say when they
+ * cannot connect, so it counts as a failure of the connection. */
+failure_t dialect_grpc_failure(uint64_t status) {
+    static const uint8_t classes[17] = {
+        FAILURE_NONE,   FAILURE_CLIENT, FAILURE_SERVER,     FAILURE_CLIENT, FAILURE_TIMEOUT, FAILURE_CLIENT,
+        FAILURE_CLIENT, FAILURE_DENIED, FAILURE_RATE,       FAILURE_CLIENT, FAILURE_CLIENT,  FAILURE_CLIENT,
+        FAILURE_SERVER, FAILURE_SERVER, FAILURE_CONNECTION, FAILURE_SERVER, FAILURE_DENIED,
+    };
+    return status < 17 ? (failure_t)classes[status] : FAILURE_SERVER;
+}
+
+failure_t dialect_class_failure(slice_t status_class) {
+    if (status_class.len == 0) return FAILURE_NONE;
+    if (status_class.data[0] == '5') return FAILURE_SERVER;
+    return status_class.data[0] == '4' ? FAILURE_CLIENT : FAILURE_NONE;
+}
+
+/* Flags of Envoy, then those of Istio's ztunnel. URX and FI are left out: the status code says more. */
+static failure_t flag_failure(slice_t flag) {
+    static const struct {
+        const char *flag;
+        failure_t failure;
+    } flags[] = {
+        {"UH", FAILURE_CONNECTION},
+        {"UF", FAILURE_CONNECTION},
+        {"UC", FAILURE_CONNECTION},
+        {"UR", FAILURE_CONNECTION},
+        {"LR", FAILURE_CONNECTION},
+        {"LH", FAILURE_CONNECTION},
+        {"NR", FAILURE_CONNECTION},
+        {"NC", FAILURE_CONNECTION},
+        {"NFCF", FAILURE_CONNECTION},
+        {"UPE", FAILURE_CONNECTION},
+        {"DF", FAILURE_CONNECTION},
+        {"UT", FAILURE_TIMEOUT},
+        {"DT", FAILURE_TIMEOUT},
+        {"SI", FAILURE_TIMEOUT},
+        {"UMSDR", FAILURE_TIMEOUT},
+        {"UO", FAILURE_RATE},
+        {"RL", FAILURE_RATE},
+        {"OM", FAILURE_RATE},
+        {"DO", FAILURE_RATE},
+        {"RLSE", FAILURE_SERVER},
+        {"UAEX", FAILURE_DENIED},
+        {"DC", FAILURE_CLIENT},
+        {"DPE", FAILURE_CLIENT},
+        {"IH", FAILURE_CLIENT},
+        {"DR", FAILURE_CLIENT},
+        {"DENY", FAILURE_DENIED},
+        {"NETWORK_POLICY", FAILURE_DENIED},
+        {"IDENTITY_ERROR", FAILURE_DENIED},
+        {"CERT_REVOKED", FAILURE_DENIED},
+        {"CONNECT", FAILURE_CONNECTION},
+        {"TLS_FAILURE", FAILURE_CONNECTION},
+        {"H2_HANDSHAKE_FAILURE", FAILURE_CONNECTION},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (slice_is(flag, flags[i].flag)) return flags[i].failure;
+    return FAILURE_NONE;
+}
+
+failure_t dialect_flags_failure(slice_t flags) {
+    for (size_t at = 0; at < flags.len;) {
+        size_t comma = find(flags, at, ',');
+        failure_t failure = flag_failure(part(flags, at, comma));
+        if (failure != FAILURE_NONE) return failure;
+        at = comma + 1;
+    }
+    return FAILURE_NONE;
+}
+
+bool dialect_grpc_number(slice_t text, uint64_t *status) {
+    static const char *const names[17] = {
+        "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+        "NOT_FOUND", "ALREADY_EXISTS",  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+        "ABORTED",   "OUT_OF_RANGE",    "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+        "DATA_LOSS", "UNAUTHENTICATED",
+    };
+    if (text.len == 0) return false;
+    for (uint64_t i = 0; i < 17; i++)
+        if (slice_is(text, names[i])) {
+            *status = i;
+            return true;
+        }
+    if (text.len > 4) return false;
+    *status = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!isdigit(text.data[i])) return false;
+        *status = *status * 10 + (uint64_t)(text.data[i] - '0');
+    }
+    return true;
+}
+
+bool dialect_error(slice_t text) {
+    static const char *const fine[] = {"false",          "False", "0",  "unset", "Unset",
+                                       "UNSET",          "ok",    "Ok", "OK",    "STATUS_CODE_UNSET",
+                                       "STATUS_CODE_OK", NULL};
+    return text.len > 0 && !one_of(text, fine);
+}
+
+side_t dialect_side(slice_t text) {
+    static const struct {
+        const char *text;
+        side_t side;
+    } sides[] = {
+        {"source", SIDE_CALLER},
+        {"destination", SIDE_CALLEE},
+        {"waypoint", SIDE_BETWEEN},
+        {"client", SIDE_CALLER},
+        {"server", SIDE_CALLEE},
+        {"outbound", SIDE_CALLER},
+        {"inbound", SIDE_CALLEE},
+        {"SPAN_KIND_CLIENT", SIDE_CALLER},
+        {"SPAN_KIND_SERVER", SIDE_CALLEE},
+        {"SPAN_KIND_PRODUCER", SIDE_CALLER},
+        {"SPAN_KIND_CONSUMER", SIDE_CALLEE},
+        {"SPAN_KIND_INTERNAL", SIDE_INSIDE},
+    };
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++)
+        if (slice_is(text, sides[i].text)) return sides[i].side;
+    return SIDE_UNTOLD;
+}
+
+static bool ends(slice_t text, const char *suffix) {
+    size_t len = strlen(suffix);
+    return text.len >= len && memcmp(text.data + text.len - len, suffix, len) == 0;
+}
+
+double dialect_scale(const dialect_metric_t *metric, slice_t name, slice_t unit) {
+    static const struct {
+        const char *unit, *suffix;
+        double scale;
+    } scales[] = {
+        {"s", "_seconds", 1},          {"ms", "_milliseconds", 1e-3},
+        {"us", "_microseconds", 1e-6}, {"ns", "_nanoseconds", 1e-9},
+        {"ms", "_ms", 1e-3},           {"min", "_minutes", 60},
+        {"%", "_percent", 0.01},       {"KiBy", "_kibibytes", 1024},
+        {"kBy", "_kilobytes", 1000},   {"MiBy", "_mebibytes", 1048576},
+    };
+    if (metric->scale != 0) return metric->scale;
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
+        if (slice_is(unit, scales[i].unit)) return scales[i].scale;
+    if (unit.len > 0) return 1;
+    if (ends(name, "_total")) name.len -= strlen("_total");
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++)
+        if (ends(name, scales[i].suffix)) return scales[i].scale;
+    return 1;
+}
