@@ -5,17 +5,17 @@
 static const struct {
     const char *ending, *type;
 } types[] = {
-    {".html",  "text/html; charset=utf-8"      },
-    {".js",    "text/javascript; charset=utf-8"},
-    {".css",   "text/css; charset=utf-8"       },
-    {".svg",   "image/svg+xml"                 },
-    {".png",   "image/png"                     },
-    {".ico",   "image/vnd.microsoft.icon"      },
-    {".woff2", "font/woff2"                    },
-    {".json",  "application/json"              },
-    {".map",   "application/json"              },
-    {".yaml",  "application/yaml"              },
-    {".txt",   "text/plain; charset=utf-8"     },
+    {".html", "text/html; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},
+    {".svg", "image/svg+xml"},
+    {".png", "image/png"},
+    {".ico", "image/vnd.microsoft.icon"},
+    {".woff2", "font/woff2"},
+    {".json", "application/json"},
+    {".map", "application/json"},
+    {".yaml", "application/yaml"},
+    {".txt", "text/plain; charset=utf-8"},
 };
 
 const asset_t *asset_find(const char *name) {

@@ -8,14 +8,14 @@ const guard_header_t guard_headers[] = {
     {"Content-Security-Policy",
      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
      "font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for "
-     "'script'"                                                                },
-    {"X-Content-Type-Options",       "nosniff"                                 },
-    {"X-Frame-Options",              "DENY"                                    },
-    {"Referrer-Policy",              "no-referrer"                             },
-    {"Cross-Origin-Opener-Policy",   "same-origin"                             },
-    {"Cross-Origin-Resource-Policy", "same-origin"                             },
-    {"Permissions-Policy",           "camera=(), geolocation=(), microphone=()"},
-    {NULL,                           NULL                                      },
+     "'script'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"X-Frame-Options", "DENY"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Permissions-Policy", "camera=(), geolocation=(), microphone=()"},
+    {NULL, NULL},
 };
 
 /* The host part of "name:port", "[v6]:port" or either without a port; false when it is neither. */

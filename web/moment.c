@@ -10,15 +10,7 @@
 static const struct {
     const char *name;
     double ns;
-} units[] = {
-    {"ns", 1      },
-    {"us", 1e3    },
-    {"ms", 1e6    },
-    {"s",  1e9    },
-    {"m",  60e9   },
-    {"h",  3600e9 },
-    {"d",  86400e9}
-};
+} units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
 
 /* Plain decimal digits with at most one point: no exponent, no hexadecimal, no "inf", whatever strtod would take. */
 static size_t decimal_length(const char *text) {

@@ -29,15 +29,14 @@ err_t readers_take(readers_t *readers, query_t **out) {
     (void)pthread_mutex_unlock(&readers->lock);
     if (!open) return ERR_OK;
 
-    char why[256];
-    err_t err = query_open(readers->path, out, why, sizeof why);
-    if (err == ERR_OK) return ERR_OK;
-    log_warn("web: the store cannot be read: %s", why);
+    *out = query_open(readers->path);
+    if (*out != NULL) return ERR_OK;
+    log_warn("web: the store cannot be opened for reading");
     (void)pthread_mutex_lock(&readers->lock);
     readers->opened--;
     (void)pthread_cond_signal(&readers->returned);
     (void)pthread_mutex_unlock(&readers->lock);
-    return err;
+    return ERR_IO;
 }
 
 void readers_give(readers_t *readers, query_t *query) {

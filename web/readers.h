@@ -19,7 +19,7 @@ typedef struct {
 void readers_init(readers_t *readers, const char *path, uint32_t limit);
 void readers_fini(readers_t *readers); /* all were given back */
 
-/* Opens one, waits for one, or fails as query_open does; the caller gives it back. */
+/* Waits for one or opens one, which the caller gives back; ERR_IO (*out is NULL) when it cannot be opened. */
 err_t readers_take(readers_t *readers, query_t **out);
 void readers_give(readers_t *readers, query_t *query);
 

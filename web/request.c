@@ -45,10 +45,6 @@ static bool check_value(web_request_t *request, const parameter_spec_t *spec, co
         request->limit = (uint32_t)number;
         return true;
     case PARAMETER_CURSOR:
-        if (!read_number(value, INT64_MAX, &number))
-            return refuse(request, spec->name, "must be taken from 'next' of an earlier answer.");
-        request->cursor = number;
-        return true;
     case PARAMETER_TEXT:
         if (value[0] == '\0' || strlen(value) > TEXT_BYTES_MAX)
             return refuse(request, spec->name, "must have between 1 and 512 bytes.");
@@ -92,7 +88,6 @@ static bool check_range(web_request_t *request, int64_t newest_ns) {
 
 bool request_parameters(web_request_t *request, int64_t newest_ns) {
     request->limit = LIST_LIMIT_DEFAULT;
-    request->cursor = 0;
     for (uint32_t i = 0; i < request->target->parameter_count; i++) {
         const target_parameter_t *given = &request->target->parameters[i];
         int at = parameter_position(request->route, given->name);
@@ -143,6 +138,10 @@ bool request_attribute(const web_request_t *request, uint32_t at, slice_t *key, 
         return true;
     }
     return false;
+}
+
+bool request_number(const char *text, uint64_t *value) {
+    return read_number(text, INT64_MAX, value) && *value > 0;
 }
 
 /* Nothing, or an object whose only member is a text. */

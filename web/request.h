@@ -17,7 +17,7 @@ typedef enum {
     PARAMETER_START,     /* a moment; default one hour before `end` */
     PARAMETER_END,       /* a moment; default the newest event time */
     PARAMETER_LIMIT,     /* 1..LIST_LIMIT_MAX */
-    PARAMETER_CURSOR,    /* decimal position out of an earlier answer's `next` */
+    PARAMETER_CURSOR,    /* opaque, out of an earlier answer's `next`; read by the handler */
     PARAMETER_TEXT,      /* at most 512 bytes */
     PARAMETER_CHOICE,    /* one of `choices`; the first is the default */
     PARAMETER_DURATION,  /* "250ms", "1.2s"; in ns */
@@ -62,7 +62,6 @@ typedef struct web_request {
     const char *values[ROUTE_PARAMETERS_MAX]; /* by position in the route's list; NULL = not given */
     int64_t start_ns, end_ns;
     uint32_t limit;
-    uint64_t cursor; /* 0 = from the beginning */
     answer_t answer;
 } web_request_t;
 
@@ -89,6 +88,9 @@ bool duration_parse(const char *text, int64_t *ns);
 /* RFC 3339, or seconds (fractions allowed), milliseconds or nanoseconds since 1970, told apart by magnitude, or a
  * negative duration before `reference_ns`. */
 bool moment_parse(const char *text, int64_t reference_ns, int64_t *ns);
+
+/* A positive whole number; false for anything else. */
+bool request_number(const char *text, uint64_t *value);
 
 /* A body of {"reason":"…"} or nothing; false after answering 400. `reason` is to be freed. */
 bool request_reason(web_request_t *request, char **reason);

@@ -140,9 +140,11 @@ void api_openapi(web_request_t *request) {
 
 /* --- requests --- */
 
-static int64_t newest_ns(web_request_t *request) {
-    int64_t newest = query_event_ns(request->query);
-    return newest > 0 ? newest : clock_wall_ns(request->context->clock);
+/* What `end` stands for when it is not given. */
+static int64_t newest_ns(const web_request_t *request) {
+    query_status_t status;
+    bool known = query_status(request->query, &status) == ERR_OK && status.event_ns > 0;
+    return known ? status.event_ns + 1 : clock_wall_ns(request->context->clock);
 }
 
 static void run_route(web_t *web, web_request_t *request) {
@@ -354,9 +356,11 @@ err_t web_start(const web_config_t *config, const web_context_t *context, web_t 
     web->started_ns = clock_monotonic_ns(context->clock);
     readers_init(&web->readers, context->store_path, web->config.threads + 1);
 
-    query_t *query = NULL;
-    err_t err = query_open(context->store_path, &query, why, why_size);
-    if (err == ERR_OK) {
+    query_t *query = query_open(context->store_path);
+    err_t err = query == NULL ? ERR_FOREIGN : ERR_OK;
+    if (query == NULL) {
+        (void)snprintf(why, why_size, "The store %s cannot be opened for reading.", context->store_path);
+    } else {
         query_close(query);
         web->streams = stream_hub_start(web, or_default(config->streams, STREAMS_DEFAULT),
                                         or_default(config->stream_comment_s, COMMENT_DEFAULT_S));

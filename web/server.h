@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct store;
+struct dialect_set;
 
 /* What only the daemon knows, as of now. */
 typedef struct {
@@ -60,13 +61,14 @@ typedef struct {
     const char *version;
     const char *listen_otlp_grpc, *listen_otlp_http, *listen_web; /* as shown to people; "" = off */
     const char *const *dialects;                                  /* names, ended by NULL */
+    const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
     web_status_source_t status;
 } web_context_t;
 
 typedef struct web web_t;
 
 /* Everything in config and context is borrowed until web_stop returns. ERR_BUSY: the port is taken; ERR_INVALID: no
- * such address; other errors come from opening the store for reading. `why` gets one sentence with the cure. */
+ * such address; ERR_FOREIGN: the store cannot be opened for reading. `why` gets one sentence with the cure. */
 err_t web_start(const web_config_t *config, const web_context_t *context, web_t **out, char *why, size_t why_size);
 
 uint16_t web_port(const web_t *web);

@@ -135,7 +135,7 @@ static void make_messages(stream_hub_t *hub, bool quietly) {
     if (readers_take(&web->readers, &query) != ERR_OK) return; /* logged there; the next checkpoint tries again */
     json_t *status = document_status(web, query);
     json_t *incidents = document_newest_incidents(query, WATCHED);
-    json_t *suggestions = document_newest_suggestions(query, WATCHED, web->context.clock);
+    json_t *suggestions = document_newest_suggestions(query, WATCHED);
     readers_give(&web->readers, query);
     publish_changes(hub, &hub->incidents, "incident", incidents, quietly);
     publish_changes(hub, &hub->suggestions, "suggestion", suggestions, quietly);
