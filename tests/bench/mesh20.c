@@ -116,8 +116,8 @@ static void list_spans(mesh20_t *mesh) {
 
 /* Cuts the spans, sorted by resource, into blocks of 20 and deals them out to requests in shuffled order. */
 static void deal_blocks(mesh20_t *mesh, uint64_t *state) {
-    enum { BLOCK = 20, BLOCKS = ROUND_SPANS / BLOCK };
-    static const uint32_t per_request = REQUEST_SPANS / BLOCK;
+    enum { BLOCKS = ROUND_SPANS / BLOCK_SPANS };
+    static const uint32_t per_request = REQUEST_SPANS / BLOCK_SPANS;
     uint32_t order[BLOCKS];
     for (uint32_t i = 0; i < BLOCKS; i++) order[i] = i;
     for (uint32_t i = BLOCKS - 1; i > 0; i--) {
@@ -127,8 +127,8 @@ static void deal_blocks(mesh20_t *mesh, uint64_t *state) {
     }
     qsort(mesh->spans, ROUND_SPANS, sizeof mesh->spans[0], by_resource);
     for (uint32_t i = 0; i < BLOCKS; i++)
-        for (uint32_t k = 0; k < BLOCK; k++) {
-            span_t *span = &mesh->spans[order[i] * BLOCK + k];
+        for (uint32_t k = 0; k < BLOCK_SPANS; k++) {
+            span_t *span = &mesh->spans[order[i] * BLOCK_SPANS + k];
             span->request = (uint16_t)(i / per_request);
             call_t *call = &mesh->calls[span->call];
             *(span->server ? &call->server_request : &call->client_request) = span->request;

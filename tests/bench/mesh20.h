@@ -4,11 +4,11 @@
  * One trace is 20 spans: a SERVER root in the gateway, nine CLIENT/SERVER pairs down the graph, one CLIENT of the
  * database. Durations are log-normal (median 12 ms, sigma 1.1), 2 in 100 calls fail.
  *
- * Spans are made in rounds of 1,000 traces = 200 requests of 100 spans in 5 ResourceSpans (a few have 6). A round is
- * encoded once; sending request `n` copies one of its 200 bodies and patches ids, times, durations and the unique part
- * of url.full in place: every span ever sent is new, at the price of a copy. Which spans travel together is shuffled by
- * the seed in blocks of one service, as SDKs export: the two ends of a call come in different requests, and in half of
- * the calls the callee's end comes first. A round whose requests all arrived has all pairs complete.
+ * Spans are made in rounds of 1,000 traces = 200 requests of 100 spans in 5 ResourceSpans (some have 6 or 7). A round
+ * is encoded once; sending request `n` copies one of its 200 bodies and patches ids, times, durations and the unique
+ * part of url.full in place: every span ever sent is new, at the price of a copy. Which spans travel together is
+ * shuffled by the seed in blocks of one service, as SDKs export: the two ends of a call come in different requests, and
+ * in half of the calls the callee's end comes first. A round whose requests all arrived has all pairs complete.
  *
  * Everything is a function of (seed, round, position in the round): the ledger can be computed afterwards. */
 #ifndef SEISMESH_TESTS_BENCH_MESH20_H

@@ -188,23 +188,29 @@ static void put_resource_spans(mesh20_t *mesh, request_t *request, const span_t 
     buffer_fini(&resource), buffer_fini(&span), buffer_fini(&scope_spans), buffer_fini(&resource_spans);
 }
 
+/* The spans of one request, gathered block by block; a block that holds two resources becomes two. */
+static void encode_request(mesh20_t *mesh, uint32_t number) {
+    request_t *request = &mesh->requests[number];
+    const span_t *run[REQUEST_SPANS];
+    uint32_t count = 0, block = 0;
+    for (uint32_t i = 0; i < ROUND_SPANS; i++) {
+        const span_t *span = &mesh->spans[i];
+        if (span->request != number) continue;
+        if (count > 0 && (i / BLOCK_SPANS != block || run[0]->service != span->service || run[0]->pod != span->pod)) {
+            put_resource_spans(mesh, request, run, count);
+            count = 0;
+        }
+        block = i / BLOCK_SPANS;
+        run[count++] = span;
+    }
+    put_resource_spans(mesh, request, run, count);
+}
+
 void mesh20_encode(mesh20_t *mesh) {
     for (uint32_t r = 0; r < ROUND_REQUESTS; r++) {
-        request_t *request = &mesh->requests[r];
-        request->patches = calloc(REQUEST_SPANS, sizeof(patch_t));
-        if (request->patches == NULL) abort();
-        const span_t *run[REQUEST_SPANS];
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < ROUND_SPANS; i++) {
-            const span_t *span = &mesh->spans[i];
-            if (span->request != r) continue;
-            if (count > 0 && (run[0]->service != span->service || run[0]->pod != span->pod)) {
-                put_resource_spans(mesh, request, run, count);
-                count = 0;
-            }
-            run[count++] = span;
-        }
-        put_resource_spans(mesh, request, run, count);
+        mesh->requests[r].patches = calloc(REQUEST_SPANS, sizeof(patch_t));
+        if (mesh->requests[r].patches == NULL) abort();
+        encode_request(mesh, r);
     }
 }
 

@@ -4,6 +4,9 @@
 
 #include "tests/bench/mesh20.h"
 
+/* Spans of one resource travel in blocks, each a ResourceSpans of its own. */
+enum { BLOCK_SPANS = 20 };
+
 /* One end of a call. */
 typedef struct {
     uint32_t id; /* of the span in the round; mesh->spans is sorted by resource, so it is not the index */
