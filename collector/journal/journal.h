@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/counters.h"
 #include "base/err.h"
+#include "base/files.h"
 
 /* Kinds 0..2 are otlp_kind_t; a tick says that wall time went on. */
 enum { JOURNAL_TICK = 3 };
@@ -21,7 +22,8 @@ typedef struct {
     durability_t durability;
     uint64_t segment_bytes; /* a segment is closed when it is larger (64 MiB) */
     uint64_t queue_bytes;   /* appended and not yet read by the fold; beyond it journal_append says ERR_FULL */
-    uint32_t group_wait_us; /* how long a group may wait for company while others are being synced (0 = never) */
+    uint32_t group_wait_us; /* how long the first record of a group waits for company (0 = not at all) */
+    const files_t *files;   /* NULL = the machine's own */
 } journal_config_t;
 
 typedef struct {
@@ -32,8 +34,9 @@ typedef struct {
     slice_t payload; /* borrowed until the next journal_next */
 } journal_record_t;
 
-/* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_IO when the disk failed (nothing will
- * be acknowledged from then on until the journal has been opened again), ERR_CLOSED at shutdown. */
+/* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_IO when the disk is full (goes away by
+ * itself once there is room) or failed (nothing will be acknowledged from then on until the journal has been opened
+ * again): journal_state says which. */
 typedef void (*journal_done_fn)(void *context, err_t result);
 
 typedef struct journal journal_t;
@@ -45,6 +48,7 @@ typedef struct {
     err_t (*next)(journal_t *journal, int64_t timeout_ns, journal_record_t *record);
     void (*release)(journal_t *journal, uint64_t position);
     uint64_t (*end)(journal_t *journal);
+    err_t (*state)(journal_t *journal);
     void (*wake)(journal_t *journal);
     void (*close)(journal_t *journal);
 } journal_ops_t;
@@ -59,7 +63,8 @@ err_t journal_open_local(const journal_config_t *config, uint64_t position, cons
                          counters_t *counters, journal_t **out, char *why, size_t why_size);
 
 /* Appends one record; takes the payload's memory over (the buffer is empty afterwards) unless it fails. ERR_FULL: over
- * queue_bytes; ERR_IO: the disk failed before; ERR_CLOSED. `done` is called only when this said ERR_OK. Any thread. */
+ * queue_bytes; ERR_TOO_LARGE: over 1 GiB; ERR_IO: the disk failed before; ERR_CLOSED. `done` (may be NULL) is called
+ * only when this said ERR_OK. Any thread. */
 static inline err_t journal_append(journal_t *j, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
                                    journal_done_fn done, void *context) {
     return j->ops->append(j, kind, arrival_ns, payload, done, context);
@@ -79,6 +84,11 @@ static inline void journal_release(journal_t *j, uint64_t position) {
 /* Position behind the last durable record. */
 static inline uint64_t journal_end(journal_t *j) {
     return j->ops->end(j);
+}
+
+/* ERR_OK; ERR_FULL: the last write found no room on the disk; ERR_IO: the disk failed. For /readyz. */
+static inline err_t journal_state(journal_t *j) {
+    return j->ops->state(j);
 }
 
 /* Makes a waiting journal_next return. */
