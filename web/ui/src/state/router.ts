@@ -77,7 +77,7 @@ export const followLinks = (event: MouseEvent): void => {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = (event.target as Element | null)?.closest?.('a');
   const to = link?.getAttribute('href');
-  if (!link || !to || !to.startsWith('/') || link.hasAttribute('download') || link.target || link.dataset.plain !== undefined) return;
+  if (!link || !to || !to.startsWith('/') || link.hasAttribute('download') || link.hasAttribute('target') || link.hasAttribute('data-plain')) return;
   event.preventDefault();
   go(to);
 };

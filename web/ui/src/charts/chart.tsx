@@ -1,0 +1,227 @@
+/** One uPlot chart in the colours of the theme: incident shading, expected band, synced cursor, brush to zoom. */
+import uPlot from 'uplot';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Band } from '../api/types.ts';
+import { clock, dayClock, moment, type Zone } from '../format.ts';
+import { change } from '../state/router.ts';
+import { iso, useZone } from '../state/time.ts';
+import { useTheme } from '../state/theme.ts';
+
+export interface Line {
+  label: string;
+  /** A custom property of the style sheet. */
+  colour: string;
+  dash?: number[];
+  fill?: boolean;
+  values: (number | null)[];
+}
+
+export interface ChartProps {
+  title: string;
+  times_ms: number[];
+  lines: Line[];
+  format: (value: number | null | undefined) => string;
+  range: { start_ms: number; end_ms: number };
+  incidents: { opened_ms: number; closed_ms: number | null }[];
+  band?: Band | null;
+  /** The scale reaches at least this far, so that noise near zero does not look like a mountain. */
+  leastTop: number;
+  marks?: { time_ms: number; value: number; error: boolean }[];
+}
+
+const height = 168;
+const dayLong_ms = 20 * 3600e3;
+
+const property = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(name).trim() || '#888';
+
+const shade = (u: uPlot, from: number, to: number, low: number, high: number, colour: string): void => {
+  const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);
+  const right = Math.min(u.valToPos(to, 'x', true), u.bbox.left + u.bbox.width);
+  const top = Math.max(u.valToPos(high, 'y', true), u.bbox.top);
+  const bottom = Math.min(u.valToPos(low, 'y', true), u.bbox.top + u.bbox.height);
+  if (!(right > left) || !(bottom > top)) return;
+  u.ctx.fillStyle = colour;
+  u.ctx.fillRect(left, top, right - left, bottom - top);
+};
+
+const behind = (u: uPlot, props: ChartProps): void => {
+  const { ctx } = u;
+  ctx.save();
+  const [start = 0, end = 0] = [u.scales.x?.min, u.scales.x?.max];
+  const [bottom = 0, top = 1] = [u.scales.y?.min, u.scales.y?.max];
+  for (const incident of props.incidents) {
+    const from = incident.opened_ms / 1000;
+    shade(u, from, (incident.closed_ms ?? props.range.end_ms) / 1000, bottom, top, property('--incident-fill'));
+    const x = u.valToPos(from, 'x', true);
+    if (x >= u.bbox.left && x <= u.bbox.left + u.bbox.width) {
+      ctx.strokeStyle = property('--critical');
+      ctx.lineWidth = 1.5 * devicePixelRatio;
+      ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(x, u.bbox.top);
+      ctx.lineTo(x, u.bbox.top + u.bbox.height);
+      ctx.stroke();
+    }
+  }
+  const band = props.band;
+  if (band && (band.high ?? null) !== null) {
+    shade(u, start, end, Math.max(band.low ?? 0, bottom), band.high ?? 0, property('--band-fill'));
+  }
+  ctx.restore();
+};
+
+const inFront = (u: uPlot, props: ChartProps): void => {
+  const { ctx } = u;
+  ctx.save();
+  for (const mark of props.marks ?? []) {
+    const x = u.valToPos(mark.time_ms / 1000, 'x', true);
+    const y = u.valToPos(mark.value, 'y', true);
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width || y < u.bbox.top) continue;
+    const r = 3.5 * devicePixelRatio;
+    ctx.strokeStyle = property(mark.error ? '--critical' : '--text-2');
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, y - r);
+    ctx.lineTo(x + r, y);
+    ctx.lineTo(x, y + r);
+    ctx.lineTo(x - r, y);
+    ctx.closePath();
+    ctx.stroke();
+  }
+  ctx.restore();
+};
+
+const highest = (props: ChartProps): number => {
+  let top = Math.max(props.leastTop, (props.band?.high ?? 0) * 1.15);
+  for (const line of props.lines) for (const value of line.values) if (value !== null && value > top) top = value;
+  return top * 1.06;
+};
+
+const options = (props: ChartProps, zone: Zone, width: number, legend: () => HTMLElement | null): uPlot.Options => {
+  const long = props.range.end_ms - props.range.start_ms > dayLong_ms;
+  const axis = {
+    stroke: property('--text-3'),
+    grid: { stroke: property('--grid'), width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui, sans-serif',
+  };
+  return {
+    width,
+    height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    tzDate: ts => (zone === 'utc' ? uPlot.tzDate(new Date(ts * 1e3), 'Etc/UTC') : new Date(ts * 1e3)),
+    cursor: {
+      sync: { key: 'golden', setSeries: false },
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 6 },
+      focus: { prox: -1 },
+    },
+    scales: {
+      x: { time: true, range: () => [props.range.start_ms / 1000, props.range.end_ms / 1000] },
+      y: { range: () => [0, highest(props)] },
+    },
+    axes: [
+      { ...axis, size: 26, space: 70, values: (_, at) => at.map(s => (long ? dayClock : clock)(s * 1000, zone, false)) },
+      { ...axis, size: 62, space: 32, values: (_, at) => at.map(value => props.format(value)) },
+    ],
+    series: [
+      {},
+      ...props.lines.map(line => ({
+        label: line.label,
+        stroke: property(line.colour),
+        width: 1.8,
+        ...(line.dash ? { dash: line.dash } : {}),
+        ...(line.fill ? { fill: property(`${line.colour}-fill`) } : {}),
+        points: { show: props.times_ms.length < 3, size: 5 },
+      })),
+    ],
+    hooks: {
+      drawAxes: [u => behind(u, props)],
+      draw: [u => inFront(u, props)],
+      setCursor: [u => tell(u, props, zone, legend())],
+      setSelect: [
+        u => {
+          if (u.select.width < 8) return;
+          const from = u.posToVal(u.select.left, 'x') * 1000;
+          const to = u.posToVal(u.select.left + u.select.width, 'x') * 1000;
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          change({ from: iso(Math.floor(from / 1000) * 1000), to: iso(Math.ceil(to / 1000) * 1000), range: null });
+        },
+      ],
+    },
+  };
+};
+
+/** Values under the cursor, written into the legend as text. */
+const tell = (u: uPlot, props: ChartProps, zone: Zone, legend: HTMLElement | null): void => {
+  if (!legend) return;
+  const at = u.cursor.idx ?? null;
+  legend.querySelectorAll<HTMLElement>('[data-line]').forEach((place, i) => {
+    place.textContent = props.format(at === null ? last(props.lines[i]) : props.lines[i]?.values[at]);
+  });
+  const time = legend.querySelector<HTMLElement>('[data-time]');
+  if (time) time.textContent = at === null ? '' : moment(props.times_ms[at], zone);
+};
+
+const last = (line: Line | undefined): number | null => {
+  for (let i = (line?.values.length ?? 0) - 1; i >= 0; i--) if (line?.values[i] != null) return line.values[i] ?? null;
+  return null;
+};
+
+const summary = (props: ChartProps): string =>
+  `${props.title}: ` +
+  props.lines
+    .map(line => {
+      const values = line.values.filter((value): value is number => value !== null);
+      if (values.length === 0) return `${line.label} without values`;
+      return `${line.label} last ${props.format(last(line))}, lowest ${props.format(Math.min(...values))}, highest ${props.format(Math.max(...values))}`;
+    })
+    .join('; ');
+
+export const Chart = (props: ChartProps) => {
+  const frame = useRef<HTMLDivElement>(null);
+  const legend = useRef<HTMLDivElement>(null);
+  const zone = useZone();
+  const theme = useTheme();
+
+  useEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    const data = [props.times_ms.map(ms => ms / 1000), ...props.lines.map(line => line.values)] as uPlot.AlignedData;
+    const plot = new uPlot(options(props, zone, element.clientWidth || 320, () => legend.current), data, element);
+    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
+  }, [props.times_ms, props.lines, props.range.start_ms, props.range.end_ms, zone, theme]);
+
+  return (
+    <figure class="chart">
+      <figcaption ref={legend}>
+        <strong>{props.title}</strong>
+        {props.lines.map(line => (
+          <span key={line.label} class="legend">
+            <svg width="18" height="8" aria-hidden="true">
+              <line x1="0" x2="18" y1="4" y2="4" class={`ink${line.colour}`} stroke-width="2.5" stroke-dasharray={line.dash?.join(' ')} />
+            </svg>
+            {line.label} <b data-line>{props.format(last(line))}</b>
+          </span>
+        ))}
+        {props.band && (props.band.high ?? null) !== null && (
+          <span class="legend">
+            <svg width="18" height="10" aria-hidden="true">
+              <rect width="18" height="10" class="band-swatch" />
+            </svg>
+            usual {props.format(props.band.low)} – {props.format(props.band.high)}
+          </span>
+        )}
+        <span class="legend muted" data-time />
+      </figcaption>
+      <div class="chart-frame" ref={frame} role="img" aria-label={summary(props)} />
+    </figure>
+  );
+};
