@@ -32,6 +32,9 @@ seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 # Outside: a folder that goes away in the end, and inside it the namespaces.
 if [ -z "${FRESH_ROOT:-}" ]; then
     [ "$(id -u)" = 0 ] || fail "needs root (debootstrap, chroot)"
+    for port in 4317 4318 7117; do
+        ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "port $port is taken here, and the network is shared"
+    done
     for tool in debootstrap unshare git curl tar; do
         command -v "$tool" >/dev/null || fail "needs $tool: apt-get install debootstrap util-linux git curl tar"
     done
@@ -126,7 +129,7 @@ take_settings_along
 mount_all
 [ -z "$(git status --porcelain)" ] || say "note: what is not committed does not take part"
 git bundle create -q "$root/head.bundle" HEAD
-inside 'git clone -q /head.bundle /root/seismesh && cd /root/seismesh && git log -1 --format="HEAD is %h %s"'
+inside 'git -c advice.detachedHead=false clone -q /head.bundle /root/seismesh && cd /root/seismesh && git log -1 --format="HEAD is %h %s"'
 
 say "make run"
 start_run

@@ -8,7 +8,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-logs=build/test-logs
+builds=${BUILDS:-build} # folder of the variants' folders
+logs=$builds/test-logs
 fuzz_seconds=20 # for all fuzz targets together
 suite_limit_s=900
 
@@ -31,9 +32,9 @@ order=(lint unit-asan unit-tsan fuzz cli web interop page-unit page ledger)
 unit() {
     local variant=$1 sources targets=() passed=0 failed=0 target line
     mapfile -t sources < <(find tests -name 'test_*.c' -not -path '*/node_modules/*' | sort)
-    targets=("${sources[@]/#/build/$variant/}")
+    targets=("${sources[@]/#/$builds/$variant/}")
     targets=("${targets[@]%.c}")
-    make --no-print-directory -j2 VARIANT="$variant" "${targets[@]}" || { echo "the build failed"; return 1; }
+    make --no-print-directory -j2 VARIANT="$variant" BUILD="$builds/$variant" "${targets[@]}" || { echo "the build failed"; return 1; }
     for target in "${targets[@]}"; do
         echo "== $target"
         timeout 300 "$target" 2>&1 | tee "$logs/one"
@@ -55,15 +56,15 @@ unit() {
 fuzz() {
     local sources targets=() passed=0 failed=0 target name corpus seed=$((RANDOM * 32768 + RANDOM))
     mapfile -t sources < <(find tests/fuzz -name 'fuzz_*.c' | sort)
-    for name in "${sources[@]}"; do targets+=("build/fuzz/fuzz/$(basename "$name" .c)"); done
-    make --no-print-directory -j2 VARIANT=fuzz "${targets[@]}" || { echo "the build failed"; return 1; }
+    for name in "${sources[@]}"; do targets+=("$builds/fuzz/fuzz/$(basename "$name" .c)"); done
+    make --no-print-directory -j2 VARIANT=fuzz BUILD="$builds/fuzz" "${targets[@]}" || { echo "the build failed"; return 1; }
     echo "seed $seed"
     for target in "${targets[@]}"; do
         name=$(basename "$target") corpus=tests/fuzz/corpus/${name#fuzz_}
-        mkdir -p "build/fuzz/found/$name"
+        mkdir -p "$builds/fuzz/found/$name"
         [ -d "$corpus" ] || corpus=
         if "$target" -seed=$seed -max_total_time=$((fuzz_seconds / ${#targets[@]} + 1)) -timeout=10 -rss_limit_mb=2048 \
-            -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" "build/fuzz/found/$name" $corpus; then
+            -print_final_stats=1 -artifact_prefix="$builds/fuzz/found/$name-" "$builds/fuzz/found/$name" $corpus; then
             passed=$((passed + 1)) && echo "ok   $name"
         else
             failed=$((failed + 1)) && echo "FAIL $name"
@@ -104,7 +105,7 @@ judge() {
 for suite in "${order[@]}"; do
     [ -n "${command[$suite]:-}" ] || { echo "run.sh: no suite $suite; there are: ${!command[*]}" >&2; exit 2; }
     began=$SECONDS
-    export logs fuzz_seconds
+    export builds logs fuzz_seconds
     export -f unit fuzz
     timeout --kill-after=10 $suite_limit_s bash -c "${command[$suite]}" >"$logs/$suite.log" 2>&1 </dev/null
     judge "$suite" $? $((SECONDS - began))
