@@ -2,22 +2,23 @@
  * journal position made: names, entities, frames, span blocks, trace rows, incidents, and the fold's own state. After a
  * crash the journal is replayed from that position. Readers (query.h) see the last checkpoint, whole.
  *
- * Tables (schema.c has the statements; schema version in meta, migrations in migrate.c):
- *   meta(key TEXT PRIMARY KEY, value)                 application 'seismesh', schema_version, position, closed_before,
- *                                                     event_ns
- *   state(name TEXT PRIMARY KEY, bytes BLOB)          'fold', 'analyzer', 'blocks', …
- *   name(id INTEGER PRIMARY KEY, text TEXT)
- *   entity(id INTEGER PRIMARY KEY, kind, observer, protocol, service, caller, version, zone, instance, operation)
- *   frame(resolution INTEGER, bucket INTEGER, bytes BLOB, PRIMARY KEY(resolution, bucket)) WITHOUT ROWID
- *                                                     resolution in seconds: 10, 60, 3600; bucket in units of it
- *   span_block(id INTEGER PRIMARY KEY, start_ns, end_ns, spans, raw_bytes, bytes BLOB)   zstd; see spanblock.h
- *   trace(id BLOB PRIMARY KEY, start_ns, end_ns, spans, errors, root_service, root_operation, root_start_ns,
- *         root_span BLOB, blocks BLOB, services BLOB) WITHOUT ROWID; index on (start_ns)
- *   trace_service(service, start_ns, trace_id BLOB, operation, duration_ns, error, …)  for search
- *   anomaly(time_ns, entity, signal, score, observed, expected, low, high, incident)
+ * Tables (schema.c has the statements; older versions are brought up by migrate.c):
+ *   meta(key, value)            application 'seismesh', schema_version, and the store's own numbers (meta.h): position,
+ *                               closed_before, event_ns, bounds of retention, counts
+ *   state(name, bytes)          'fold', 'analyzer', …
+ *   name(id, text)
+ *   entity(id, kind, observer, protocol, service, caller, version, zone, instance, operation)
+ *   frame(resolution, bucket, bytes)     resolution in seconds: 10, 60, 3600; bucket in units of it
+ *   span_block(id, start_ns, end_ns, spans, raw_bytes, bytes)     zstd; see spanblock.h
+ *   trace(key, hash, id, start_ns, end_ns, spans, errors, rooted, root_service, root_operation, root_start_ns,
+ *         root_span, blocks, services)     one row per trace; see tracerow.h
+ *   anomaly(id, time_ns, entity, incident, signal, score, observed, expected, low, high)
  *   incident(id, opened_ns, updated_ns, closed_ns, json)
  *   suggestion(id, incident, created_ns, expires_ns, json)
- *   decision(suggestion, time_ns, decision, reason)   accepted | dismissed, by a person; not part of the fold */
+ *   decision(suggestion, time_ns, decision, reason)     accepted | dismissed, by a person; not part of the fold
+ *
+ * What is in the tables (but for `decision`, for trace.key, and for what retention by bytes took) is a function of the
+ * records folded and of the state they met: it does not depend on where checkpoints fell, nor on crashes in between. */
 #ifndef SEISMESH_STORE_STORE_H
 #define SEISMESH_STORE_STORE_H
 
@@ -63,12 +64,17 @@ void store_incident(store_t *store, uint64_t id, int64_t opened_ns, int64_t upda
 void store_suggestion(store_t *store, uint64_t id, uint64_t incident, int64_t created_ns, int64_t expires_ns,
                       const char *json);
 
+/* Bytes of spans, traces and events collected since the last checkpoint. When this outgrows what the caller can spare,
+ * it makes a checkpoint, and, as long as that is refused, folds no further. */
+size_t store_pending_bytes(const store_t *store);
+
 /* --- checkpoint --- */
 
 /* Hands everything new to the writing thread as one transaction: the dirty buckets of the shard (as frames), new names
  * and entities, the above, and `states` (name and bytes pairs, ended by a NULL name). Buckets below `closed_before` are
  * dropped from the shard afterwards; when a minute or hour is closed, its coarser frame is merged from the finer ones.
- * Returns ERR_BUSY at once, with nothing done, while the previous checkpoint is still being written. */
+ * Returns at once, with nothing done: ERR_BUSY while the previous checkpoint is still being written, ERR_IO when it
+ * failed and is now being tried again. */
 typedef struct {
     const char *name;
     slice_t bytes;

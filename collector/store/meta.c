@@ -1,0 +1,55 @@
+#include "collector/store/meta.h"
+
+#include <stddef.h>
+
+const int64_t resolution_seconds[RESOLUTIONS] = {10, 60, 3600};
+const int64_t resolution_buckets[RESOLUTIONS] = {1, 6, 360};
+
+static const struct {
+    const char *key;
+    size_t offset;
+    int64_t initial;
+} fields[] = {
+    {"position", offsetof(meta_t, position), 0},
+    {"checkpoints", offsetof(meta_t, checkpoints), 0},
+    {"closed_before", offsetof(meta_t, closed_before), INT64_MIN},
+    {"event_ns", offsetof(meta_t, event_ns), INT64_MIN},
+    {"kept_10", offsetof(meta_t, kept[0]), INT64_MIN},
+    {"kept_60", offsetof(meta_t, kept[1]), INT64_MIN},
+    {"kept_3600", offsetof(meta_t, kept[2]), INT64_MIN},
+    {"kept_spans_ns", offsetof(meta_t, kept_spans_ns), INT64_MIN},
+    {"open_block", offsetof(meta_t, open_block), 1},
+    {"spans", offsetof(meta_t, spans), 0},
+    {"traces", offsetof(meta_t, traces), 0},
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+err_t meta_load(sqlite3 *db, meta_t *meta) {
+    sqlite3_stmt *statement;
+    err_t err = sql_prepare(db, "SELECT value FROM meta WHERE key=?", &statement);
+    for (size_t i = 0; i < FIELDS && err == ERR_OK; i++) {
+        int64_t value = fields[i].initial;
+        (void)sqlite3_bind_text(statement, 1, fields[i].key, -1, SQLITE_STATIC);
+        err = sql_row(statement);
+        if (err == ERR_OK) value = sqlite3_column_int64(statement, 0);
+        if (err == ERR_NOT_FOUND) err = ERR_OK;
+        memcpy((char *)meta + fields[i].offset, &value, sizeof value);
+        (void)sqlite3_reset(statement);
+    }
+    (void)sqlite3_finalize(statement);
+    return err;
+}
+
+err_t meta_save(sqlite3 *db, const meta_t *meta) {
+    sqlite3_stmt *statement;
+    err_t err = sql_prepare(db, "INSERT OR REPLACE INTO meta VALUES(?,?)", &statement);
+    for (size_t i = 0; i < FIELDS && err == ERR_OK; i++) {
+        int64_t value;
+        memcpy(&value, (const char *)meta + fields[i].offset, sizeof value);
+        (void)sqlite3_bind_text(statement, 1, fields[i].key, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, value);
+        err = sql_run(statement);
+    }
+    (void)sqlite3_finalize(statement);
+    return err;
+}

@@ -1,0 +1,170 @@
+#include "collector/store/writer.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "collector/store/retention.h"
+#include "collector/store/transaction.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* Pages of the WAL (4 KiB each) from which it is copied into the file, and from which readers are waited for so that it
+ * can begin anew. Both are done between transactions, by this thread: neither folding nor readers wait for it. */
+enum { WAL_COPY_PAGES = 1024, WAL_RESTART_PAGES = 65536, RESTART_WAIT_MS = 200, BUSY_WAIT_MS = 10000 };
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    writer_status_t status; /* by mutex, as `stop` */
+    bool stop;
+    bool complained; /* said in the log that it fails */
+    job_t job;       /* the writing thread's while WORKING, else the folding thread's */
+    connection_t connection;
+    store_config_t config;
+    char *path;
+    counters_t *counters;
+    _Atomic uint64_t position;
+};
+
+/* Puts the WAL's pages into the database file and syncs it. */
+static err_t copy_wal(connection_t *connection, int mode) {
+    int rc = sqlite3_wal_checkpoint_v2(connection->db, NULL, mode, NULL, NULL);
+    return (rc & 0xff) == SQLITE_BUSY ? ERR_OK : sql_result(rc); /* a reader holds on: the next one will do it */
+}
+
+static err_t tend_wal(connection_t *connection) {
+    if (connection->wal_pages < WAL_COPY_PAGES) return ERR_OK;
+    if (connection->wal_pages < WAL_RESTART_PAGES) return copy_wal(connection, SQLITE_CHECKPOINT_PASSIVE);
+    (void)sqlite3_busy_timeout(connection->db, RESTART_WAIT_MS);
+    err_t err = copy_wal(connection, SQLITE_CHECKPOINT_RESTART);
+    (void)sqlite3_busy_timeout(connection->db, BUSY_WAIT_MS);
+    return err;
+}
+
+/* The job on disk, once: also when an earlier try reported an error after all was written. */
+static err_t write_job(writer_t *writer) {
+    connection_t *connection = &writer->connection;
+    const job_t *job = &writer->job;
+    err_t err = connection->db == NULL ? connection_open(connection, writer->path, writer->counters) : ERR_OK;
+    if (err != ERR_OK) return err;
+    assert(connection->meta.checkpoints == job->sequence || connection->meta.checkpoints == job->sequence - 1);
+    if (connection->meta.checkpoints == job->sequence) return copy_wal(connection, SQLITE_CHECKPOINT_FULL);
+    int64_t kept[RESOLUTIONS] = {INT64_MIN, INT64_MIN, INT64_MIN};
+    retention_bounds(&writer->config, job->closed_before, kept);
+    return transaction_write(connection, job, kept);
+}
+
+static void complain(writer_t *writer, const char *doing, err_t err) {
+    if (writer->complained) return;
+    writer->complained = true;
+    const char *detail = writer->connection.db != NULL ? sqlite3_errmsg(writer->connection.db) : err_text(err);
+    log_error("store: %s %s failed: %s; nothing is lost, it is tried again", doing, writer->path, detail);
+}
+
+static bool work(writer_t *writer) {
+    err_t err = write_job(writer);
+    if (err != ERR_OK) {
+        counters_add(writer->counters, COUNTER_CHECKPOINT_FAILURES, 1);
+        complain(writer, "writing a checkpoint to", err);
+        connection_close(&writer->connection);
+        return false;
+    }
+    atomic_store_explicit(&writer->position, (uint64_t)writer->job.position, memory_order_release);
+    counters_add(writer->counters, COUNTER_CHECKPOINTS, 1);
+    err = retention_run(&writer->connection, &writer->config);
+    if (err == ERR_OK) err = tend_wal(&writer->connection);
+    if (err == ERR_OK) {
+        writer->complained = false;
+    } else { /* the job is on disk; housekeeping comes again with the next */
+        complain(writer, "housekeeping in", err);
+        connection_close(&writer->connection);
+    }
+    return true;
+}
+
+static void *run(void *argument) {
+    writer_t *writer = argument;
+    (void)pthread_mutex_lock(&writer->mutex);
+    while (!writer->stop || writer->status == WRITER_WORKING) {
+        if (writer->status != WRITER_WORKING) {
+            (void)pthread_cond_wait(&writer->changed, &writer->mutex);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&writer->mutex);
+        bool done = work(writer);
+        (void)pthread_mutex_lock(&writer->mutex);
+        writer->status = done ? WRITER_IDLE : WRITER_FAILED;
+        (void)pthread_cond_broadcast(&writer->changed);
+    }
+    (void)pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+writer_t *writer_new(const store_config_t *config, const char *path, const meta_t *meta, counters_t *counters) {
+    writer_t *writer = memory_new(1, sizeof *writer);
+    writer->config = *config;
+    writer->path = memory_text(path);
+    writer->counters = counters;
+    atomic_init(&writer->position, (uint64_t)meta->position);
+    int failed = pthread_mutex_init(&writer->mutex, NULL) | pthread_cond_init(&writer->changed, NULL) |
+                 pthread_create(&writer->thread, NULL, run, writer);
+    assert(failed == 0);
+    return writer;
+}
+
+static void set_status(writer_t *writer, writer_status_t status) {
+    writer->status = status;
+    (void)pthread_cond_broadcast(&writer->changed);
+}
+
+void writer_free(writer_t *writer) {
+    (void)pthread_mutex_lock(&writer->mutex);
+    writer->stop = true;
+    (void)pthread_cond_broadcast(&writer->changed);
+    (void)pthread_mutex_unlock(&writer->mutex);
+    (void)pthread_join(writer->thread, NULL);
+    connection_close(&writer->connection); /* the last connection to go copies the WAL into the file */
+    job_fini(&writer->job);
+    (void)pthread_cond_destroy(&writer->changed);
+    (void)pthread_mutex_destroy(&writer->mutex);
+    free(writer->path);
+    free(writer);
+}
+
+writer_status_t writer_status(writer_t *writer) {
+    (void)pthread_mutex_lock(&writer->mutex);
+    writer_status_t status = writer->status;
+    (void)pthread_mutex_unlock(&writer->mutex);
+    return status;
+}
+
+void writer_give(writer_t *writer, job_t *job) {
+    (void)pthread_mutex_lock(&writer->mutex);
+    assert(writer->status == WRITER_IDLE);
+    job_t before = writer->job;
+    writer->job = *job;
+    *job = before;
+    set_status(writer, WRITER_WORKING);
+    (void)pthread_mutex_unlock(&writer->mutex);
+    job_clear(job);
+}
+
+void writer_retry(writer_t *writer) {
+    (void)pthread_mutex_lock(&writer->mutex);
+    if (writer->status == WRITER_FAILED) set_status(writer, WRITER_WORKING);
+    (void)pthread_mutex_unlock(&writer->mutex);
+}
+
+writer_status_t writer_wait(writer_t *writer) {
+    (void)pthread_mutex_lock(&writer->mutex);
+    while (writer->status == WRITER_WORKING) (void)pthread_cond_wait(&writer->changed, &writer->mutex);
+    writer_status_t status = writer->status;
+    (void)pthread_mutex_unlock(&writer->mutex);
+    return status;
+}
+
+uint64_t writer_position(const writer_t *writer) {
+    return atomic_load_explicit(&writer->position, memory_order_acquire);
+}
