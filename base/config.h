@@ -64,14 +64,22 @@ typedef struct {
 #define CONFIG_FIELD(type, field, path, fallback, help) CONFIG_FIELD_##type(field)
     CONFIG_LIST(CONFIG_FIELD)
 #undef CONFIG_FIELD
-    char *dialects_yaml; /* text of the `dialects:` section and its first line, for dialect_yaml; NULL when absent */
-    int dialects_line;
+    char *dialects_yaml; /* text of the `dialects:` section from the line of that key on, itself a YAML document with
+                            this one key; NULL when absent */
+    int dialects_line;   /* line of that key in the file, from 1 */
 } config_t;
 
 /* Reads defaults, then the file (NULL = none), then SEISMESH_… variables, then flags out of argv (those that name a
  * key are taken out of argv and *argc shrinks; --config and --data are aliases handled here too). On failure returns
  * ERR_INVALID or ERR_NOT_FOUND and writes one sentence to `why`. */
 err_t config_load(config_t *config, int *argc, char **argv, char *why, size_t why_size);
+
+/* Only the file and the defaults: what `check-config` looks at. Same errors. */
+err_t config_check_file(config_t *config, const char *path, char *why, size_t why_size);
+
+/* The known key that is written most like `name`, or NULL when none is near. For hints. */
+const char *config_nearest(const char *name);
+
 void config_free(config_t *config);
 
 /* Writes every key with default, variable and meaning, as a commented YAML file. */
