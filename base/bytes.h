@@ -121,8 +121,9 @@ bool wire_skip_group(bytes_t *b, uint32_t number);
 static inline bool wire_next(bytes_t *b, wire_field_t *field) {
     while (b->at != b->end) {
         uint64_t tag;
+        const uint8_t *start = b->at;
         if (!bytes_varint(b, &tag)) return false;
-        if (tag >> 32 || tag < 8) return bytes_fail(b);
+        if (tag >> 32 || tag < 8 || b->at - start > 5) return bytes_fail(b); /* longer tags: refused by others too */
         field->number = (uint32_t)(tag >> 3);
         field->type = (uint8_t)(tag & 7);
         uint32_t word;

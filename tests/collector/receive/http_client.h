@@ -38,9 +38,9 @@ static inline bool client_send(int fd, slice_t bytes) {
     return true;
 }
 
-/* The value of a header of the reply, or "" (static storage). */
+/* The value of a header of the reply, or "" (storage of the thread). */
 static inline const char *reply_header(const http_reply_t *reply, const char *name) {
-    static char value[256];
+    static _Thread_local char value[256];
     for (const char *line = reply->head; line != NULL && *line != '\0'; line = strstr(line, "\r\n")) {
         if (*line == '\r') line += 2;
         if (strncasecmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
