@@ -1,0 +1,305 @@
+/* The analyzer's state as bytes: version byte, then every field in the order of the structs in state.h; numbers that
+ * are small as varints, times as zigzag varints, reals as IEEE 754 bits. Equal states give equal bytes, and a loaded
+ * state goes on exactly as the saved one would have. Layout:
+ *
+ *   u8 version, zigzag last_bucket, zigzag last_data_bucket, varint next_incident, next_suggestion, refused
+ *   varint n entities: varint subject + 1 of each (NO_INDEX = not followed)
+ *   varint n subjects: key, entity, last_bucket, u8 has flow, flow, varint n tracks, tracks
+ *   varint n open incidents
+ *
+ * One list of fields serves both directions, so that they cannot drift apart. */
+#include "analyzer/state.h"
+#include "base/bytes.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+enum { VERSION = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+
+/* A field list is walked with `out` set (writing) or with `in` set (reading). */
+typedef struct {
+    buffer_t *out;
+    bytes_t *in;
+    bool ok;
+} walk_t;
+
+static void walk_u64(walk_t *walk, uint64_t *value) {
+    if (walk->out != NULL)
+        buffer_varint(walk->out, *value);
+    else
+        walk->ok = walk->ok && bytes_varint(walk->in, value);
+}
+
+/* Varint that must not be above `max`. */
+static void walk_u32(walk_t *walk, uint32_t *value, uint32_t max) {
+    uint64_t wide = *value;
+    walk_u64(walk, &wide);
+    if (wide > max) walk->ok = false;
+    *value = walk->ok ? (uint32_t)wide : 0;
+}
+
+static void walk_u16(walk_t *walk, uint16_t *value, uint16_t max) {
+    uint32_t wide = *value;
+    walk_u32(walk, &wide, max);
+    *value = (uint16_t)wide;
+}
+
+static void walk_u8(walk_t *walk, uint8_t *value, uint8_t max) {
+    uint32_t wide = *value;
+    walk_u32(walk, &wide, max);
+    *value = (uint8_t)wide;
+}
+
+static void walk_bool(walk_t *walk, bool *value) {
+    uint8_t byte = *value ? 1 : 0;
+    walk_u8(walk, &byte, 1);
+    *value = byte != 0;
+}
+
+static void walk_i64(walk_t *walk, int64_t *value) {
+    if (walk->out != NULL)
+        buffer_zigzag(walk->out, *value);
+    else
+        walk->ok = walk->ok && bytes_zigzag(walk->in, value);
+}
+
+static void walk_f64(walk_t *walk, double *value) {
+    if (walk->out != NULL)
+        buffer_f64(walk->out, *value);
+    else
+        walk->ok = walk->ok && bytes_f64(walk->in, value);
+}
+
+static void walk_f32(walk_t *walk, float *value) {
+    uint32_t bits;
+    memcpy(&bits, value, 4);
+    if (walk->out != NULL)
+        buffer_u32(walk->out, bits);
+    else
+        walk->ok = walk->ok && bytes_u32(walk->in, &bits);
+    memcpy(value, &bits, 4);
+}
+
+/* Most bins are empty: runs of zeros as their length. */
+static void walk_histogram(walk_t *walk, histogram_t *histogram) {
+    for (uint32_t i = 0; i < HISTOGRAM_BINS && walk->ok; i++) {
+        uint32_t zeros = 0;
+        while (walk->out != NULL && i + zeros < HISTOGRAM_BINS && histogram->count[i + zeros] == 0) zeros++;
+        walk_u32(walk, &zeros, HISTOGRAM_BINS - i);
+        i += zeros;
+        if (i < HISTOGRAM_BINS) walk_f32(walk, &histogram->count[i]);
+    }
+}
+
+static void walk_flow(walk_t *walk, flow_t *flow) {
+    double *reals[] = {&flow->requests,       &flow->errors,        &flow->buckets,       &flow->lumps,
+                       &flow->lump_weight,    &flow->tail_lumps[0], &flow->tail_lumps[1], &flow->tail_weight[0],
+                       &flow->tail_weight[1], &flow->highest_rate,  &flow->period_s};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f64(walk, reals[i]);
+    walk_bool(walk, &flow->before_suspicious);
+    walk_histogram(walk, &flow->server);
+    walk_histogram(walk, &flow->client);
+    walk_u32(walk, &flow->recent_count, RECENT_BUCKETS);
+    for (uint32_t i = 0; i < flow->recent_count; i++) {
+        flow_bucket_t *bucket = &flow->recent[i];
+        walk_i64(walk, &bucket->bucket);
+        walk_bool(walk, &bucket->suspicious);
+        walk_bool(walk, &bucket->held);
+        walk_f64(walk, &bucket->requests);
+        walk_f64(walk, &bucket->errors);
+        walk_histogram(walk, &bucket->server);
+        walk_histogram(walk, &bucket->client);
+    }
+}
+
+static void walk_gauge(walk_t *walk, gauge_track_t *gauge) {
+    walk_u32(walk, &gauge->signal, NAME_ID_MAX);
+    walk_u16(walk, &gauge->count, GAUGE_HISTORY);
+    walk_u16(walk, &gauge->next, GAUGE_HISTORY - 1);
+    for (uint16_t i = 0; i < gauge->count; i++) walk_f32(walk, &gauge->history[i]);
+    walk_i64(walk, &gauge->last_ns);
+    walk_f64(walk, &gauge->period_s);
+    walk_f64(walk, &gauge->pending);
+    walk_bool(walk, &gauge->pending_suspicious);
+    walk_bool(walk, &gauge->before_suspicious);
+    walk_bool(walk, &gauge->held);
+}
+
+static void walk_trouble(walk_t *walk, trouble_t *trouble) {
+    walk_u8(walk, &trouble->streak, UINT8_MAX);
+    walk_u64(walk, &trouble->incident);
+    if (trouble->incident == 0) return;
+    walk_i64(walk, &trouble->onset_ns);
+    walk_i64(walk, &trouble->last_ns);
+    double *reals[] = {&trouble->strength, &trouble->effect,   &trouble->excess,
+                       &trouble->observed, &trouble->expected, &trouble->low,
+                       &trouble->high,     &trouble->requests, &trouble->affected_per_minute,
+                       &trouble->window_s};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f64(walk, reals[i]);
+}
+
+static void walk_track(walk_t *walk, track_t *track) {
+    walk_u8(walk, &track->role, TRACK_ROLES - 1);
+    walk_u8(walk, &track->quantile, 100);
+    walk_trouble(walk, &track->trouble);
+    bool gauge = track->gauge != NULL;
+    walk_bool(walk, &gauge);
+    if (!gauge || !walk->ok) return;
+    if (track->gauge == NULL) track->gauge = memory_new(1, sizeof *track->gauge);
+    walk_gauge(walk, track->gauge);
+}
+
+static void walk_key(walk_t *walk, subject_key_t *key) {
+    walk_u8(walk, &key->kind, ENTITY_KINDS - 1);
+    walk_u32(walk, &key->service, NAME_ID_MAX);
+    walk_u32(walk, &key->caller, NAME_ID_MAX);
+    walk_u32(walk, &key->part, NAME_ID_MAX);
+    walk_u32(walk, &key->version, NAME_ID_MAX);
+}
+
+static void walk_subject(walk_t *walk, subject_t *subject) {
+    walk_u32(walk, &subject->entity, UINT32_MAX);
+    walk_i64(walk, &subject->last_bucket);
+    bool flow = subject->flow != NULL;
+    walk_bool(walk, &flow);
+    if (flow && walk->ok) {
+        if (subject->flow == NULL) subject->flow = memory_new(1, sizeof *subject->flow);
+        walk_flow(walk, subject->flow);
+    }
+    uint32_t tracks = subject->track_count;
+    walk_u32(walk, &tracks, UINT16_MAX);
+    if (walk->in != NULL && walk->ok) {
+        if (tracks > bytes_left(walk->in))
+            walk->ok = false;
+        else {
+            subject->tracks = memory_new(tracks + 1, sizeof *subject->tracks);
+            subject->track_count = tracks;
+        }
+    }
+    for (uint32_t i = 0; i < subject->track_count && walk->ok; i++) {
+        walk_track(walk, &subject->tracks[i]);
+        if (subject->tracks[i].gauge == NULL && (!flow || subject->tracks[i].role > TRACK_CLIENT_LATENCY))
+            walk->ok = false;
+    }
+    for (uint8_t role = TRACK_ERRORS; flow && role <= TRACK_CLIENT_LATENCY; role++)
+        if (subject_track(subject, role) == NO_INDEX) walk->ok = false;
+}
+
+static void walk_blame(walk_t *walk, blame_t *blame) {
+    walk_u32(walk, &blame->service, NAME_ID_MAX);
+    walk_u32(walk, &blame->version, NAME_ID_MAX);
+    walk_u32(walk, &blame->instance, NAME_ID_MAX);
+    walk_u32(walk, &blame->subject, UINT32_MAX);
+    walk_u32(walk, &blame->track, UINT32_MAX);
+    walk_f64(walk, &blame->score);
+    walk_f64(walk, &blame->own);
+    walk_f64(walk, &blame->network);
+    walk_f64(walk, &blame->saturation);
+    walk_i64(walk, &blame->onset_ns);
+}
+
+static void walk_incident(walk_t *walk, incident_t *incident) {
+    walk_u64(walk, &incident->id);
+    walk_i64(walk, &incident->opened_ns);
+    walk_i64(walk, &incident->updated_ns);
+    walk_i64(walk, &incident->closed_ns);
+    walk_i64(walk, &incident->first_failure_ns);
+    walk_bool(walk, &incident->established);
+    walk_f64(walk, &incident->evidence);
+    walk_f64(walk, &incident->affected_per_minute);
+    walk_f64(walk, &incident->time_lost_s_per_minute);
+    walk_u64(walk, &incident->suggestion);
+    walk_u8(walk, &incident->suggestion_kind, UINT8_MAX);
+    walk_u32(walk, &incident->suspect_count, SUSPECTS_MAX);
+    for (uint32_t i = 0; i < incident->suspect_count; i++) walk_blame(walk, &incident->suspects[i]);
+}
+
+static void walk_head(walk_t *walk, analyzer_t *analyzer) {
+    walk_i64(walk, &analyzer->last_bucket);
+    walk_i64(walk, &analyzer->last_data_bucket);
+    walk_u64(walk, &analyzer->next_incident);
+    walk_u64(walk, &analyzer->next_suggestion);
+    walk_u64(walk, &analyzer->refused);
+}
+
+void analyzer_save(const analyzer_t *analyzer, buffer_t *out) {
+    analyzer_t copy = *analyzer; /* the walk takes what it may change, but does not when it writes */
+    walk_t walk = {.out = out, .ok = true};
+    buffer_byte(out, VERSION);
+    walk_head(&walk, &copy);
+    buffer_varint(out, copy.by_entity_count);
+    for (uint32_t i = 0; i < copy.by_entity_count; i++) buffer_varint(out, copy.by_entity[i]);
+    buffer_varint(out, copy.subject_count);
+    for (uint32_t i = 0; i < copy.subject_count; i++) {
+        walk_key(&walk, &copy.subjects[i].key);
+        walk_subject(&walk, &copy.subjects[i]);
+    }
+    buffer_varint(out, copy.open_count);
+    for (uint32_t i = 0; i < copy.open_count; i++) walk_incident(&walk, &copy.open[i]);
+}
+
+/* A count of things that take at least `least` bytes each. */
+static uint32_t read_count(walk_t *walk, size_t least) {
+    uint32_t count = 0;
+    walk_u32(walk, &count, UINT32_MAX);
+    if (walk->ok && count > bytes_left(walk->in) / least) walk->ok = false;
+    return walk->ok ? count : 0;
+}
+
+static void load_entities(walk_t *walk, analyzer_t *analyzer) {
+    analyzer->by_entity_count = read_count(walk, 1);
+    analyzer->by_entity = memory_new(analyzer->by_entity_count + 1, sizeof *analyzer->by_entity);
+    for (uint32_t i = 0; i < analyzer->by_entity_count; i++) walk_u32(walk, &analyzer->by_entity[i], UINT32_MAX);
+}
+
+static void load_subjects(walk_t *walk, analyzer_t *analyzer) {
+    uint32_t count = read_count(walk, SUBJECT_BYTES_MIN);
+    for (uint32_t i = 0; i < count && walk->ok; i++) {
+        subject_key_t key = {0};
+        walk_key(walk, &key);
+        if (!walk->ok) return;
+        uint32_t index = subject_add(analyzer, &key);
+        subject_t *subject = &analyzer->subjects[index];
+        walk_subject(walk, subject);
+        analyzer->track_total += subject->track_count;
+    }
+    for (uint32_t i = 0; i < analyzer->by_entity_count; i++)
+        if (analyzer->by_entity[i] != NO_INDEX && analyzer->by_entity[i] > analyzer->subject_count) walk->ok = false;
+}
+
+static void load_incidents(walk_t *walk, analyzer_t *analyzer) {
+    analyzer->open_count = read_count(walk, SUBJECT_BYTES_MIN);
+    analyzer->open = memory_new(analyzer->open_count + 1, sizeof *analyzer->open);
+    for (uint32_t i = 0; i < analyzer->open_count && walk->ok; i++) {
+        incident_t *incident = &analyzer->open[i];
+        walk_incident(walk, incident);
+        for (uint32_t s = 0; s < incident->suspect_count; s++) {
+            const blame_t *blame = &incident->suspects[s];
+            if (blame->subject >= analyzer->subject_count ||
+                blame->track >= analyzer->subjects[blame->subject].track_count)
+                walk->ok = false;
+        }
+    }
+    if (!walk->ok) analyzer->open_count = 0;
+}
+
+err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
+    bytes_t in = bytes_of(bytes);
+    walk_t walk = {.in = &in, .ok = true};
+    uint8_t version;
+    if (!bytes_byte(&in, &version)) return ERR_MALFORMED;
+    if (version != VERSION) return ERR_FOREIGN;
+    analyzer_t *loaded = analyzer_new(&analyzer->config, analyzer->sink);
+    walk_head(&walk, loaded);
+    load_entities(&walk, loaded);
+    load_subjects(&walk, loaded);
+    load_incidents(&walk, loaded);
+    bool ok = walk.ok && bytes_done(&in);
+    if (ok) { /* the loaded state and the old one change places */
+        analyzer_t old = *analyzer;
+        *analyzer = *loaded;
+        *loaded = old;
+    }
+    analyzer_free(loaded);
+    return ok ? ERR_OK : ERR_MALFORMED;
+}

@@ -1,0 +1,213 @@
+/* Who did it. For every service that deviates:
+ *
+ *   own      its serving side got slower or fails more, less the part that its callees' deviations explain
+ *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where all the ways out of
+ *            one caller got slower, the caller itself is slow to send and to receive, and carries the blame.
+ *   saturation  its processor or memory filled up at the same time
+ *
+ * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
+ * those whose deviation disappears when the callees' is subtracted. */
+#include "analyzer/state.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convinces no further */
+static const double EFFECT_MAX = 5;
+static const double ESTABLISHED = 1.25; /* the best must lead the next by this factor */
+
+/* A deviation of one side of a call or service. */
+typedef struct {
+    double weight; /* evidence times effect; 0 = does not deviate */
+    double excess; /* seconds, or share of requests */
+    uint32_t subject, track;
+} deviation_t;
+
+static double weight_of(const track_t *track) {
+    const trouble_t *trouble = &track->trouble;
+    bool share = track->role == TRACK_ERRORS || track->role == TRACK_GAUGE_FAILURES;
+    double effect = share ? log1p(trouble->excess / 0.02) : trouble->effect;
+    return fmin(trouble->strength / EVIDENCE_FULL, 1) * fmin(effect, EFFECT_MAX);
+}
+
+/* The strongest deviation of a subject's tracks of one kind. */
+static deviation_t deviation_of(const analyzer_t *analyzer, uint32_t index, uint64_t incident, uint8_t role) {
+    deviation_t best = {0};
+    const subject_t *subject = &analyzer->subjects[index];
+    for (uint32_t t = 0; t < subject->track_count; t++) {
+        const track_t *track = &subject->tracks[t];
+        bool same = track->role == role || (role == TRACK_ERRORS && track->role == TRACK_GAUGE_FAILURES);
+        if (!same || track->trouble.incident != incident) continue;
+        double weight = weight_of(track);
+        if (weight > best.weight) best = (deviation_t){weight, track->trouble.excess, index, t};
+    }
+    return best;
+}
+
+static double calls_per_request(const analyzer_t *analyzer, const subject_t *edge) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->key.caller};
+    uint32_t caller = subject_find(analyzer, &key);
+    const flow_t *calls = edge->flow, *requests = caller == NO_INDEX ? NULL : analyzer->subjects[caller].flow;
+    if (calls == NULL || requests == NULL || requests->requests <= 0) return 1;
+    return calls->requests / requests->requests;
+}
+
+/* Seconds (or share) per request of `service` that its callees' deviations explain. */
+static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, uint8_t role) {
+    double sum = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *edge = &analyzer->subjects[i];
+        if (edge->key.kind != ENTITY_EDGE || edge->key.caller != service || edge->key.service == service) continue;
+        deviation_t waits =
+            deviation_of(analyzer, i, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
+        if (waits.weight <= 0) waits = deviation_of(analyzer, i, incident, role);
+        if (waits.weight > 0) sum += waits.excess * calls_per_request(analyzer, edge);
+    }
+    return sum;
+}
+
+static void add_part(blame_t *blame, double *part, double value, const deviation_t *deviation) {
+    if (value <= 0) return;
+    double leading = fmax(blame->own, fmax(blame->network, blame->saturation));
+    if (value > leading || blame->score <= 0) {
+        blame->subject = deviation->subject;
+        blame->track = deviation->track;
+    }
+    if (value > *part) *part = value;
+    blame->score = blame->own + blame->network + blame->saturation;
+}
+
+/* What the serving side shows, over all subjects of the service: each view is reduced by what the callees explain, and
+ * the view that leaves least decides, since it saw the calls best. */
+static void blame_own(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+    static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
+    for (size_t r = 0; r < sizeof roles; r++) {
+        double waits = explained(analyzer, incident->id, blame->service, roles[r]);
+        deviation_t best = {0};
+        double share = 1;
+        for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+            if (analyzer->subjects[i].key.service != blame->service) continue;
+            deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
+            if (seen.weight <= 0) continue;
+            double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
+            if (left < share) share = left;
+            if (seen.weight > best.weight) best = seen;
+        }
+        add_part(blame, &blame->own, best.weight * share, &best);
+    }
+}
+
+static void blame_saturation(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        if (analyzer->subjects[i].key.service != blame->service) continue;
+        deviation_t seen = deviation_of(analyzer, i, incident->id, TRACK_GAUGE_SATURATION);
+        add_part(blame, &blame->saturation, seen.weight, &seen);
+    }
+}
+
+/* The part of what callers wait longer that the callee's own serving time does not show. */
+static double network_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t edge, double waited) {
+    double served = deviation_of(analyzer, edge, incident->id, TRACK_LATENCY).excess;
+    if (served <= 0) {
+        subject_key_t key = {.kind = ENTITY_SERVICE, .service = analyzer->subjects[edge].key.service};
+        uint32_t service = subject_find(analyzer, &key);
+        if (service != NO_INDEX) served = deviation_of(analyzer, service, incident->id, TRACK_LATENCY).excess;
+    }
+    return waited > 0 ? fmax(1 - served / waited, 0) : 0;
+}
+
+/* True when most of the ways out of a caller got slower on the way, and there are several. */
+static bool caller_is_slow(const analyzer_t *analyzer, const incident_t *incident, uint32_t caller) {
+    uint32_t out = 0, slow = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *edge = &analyzer->subjects[i];
+        if (edge->key.kind != ENTITY_EDGE || edge->key.caller != caller) continue;
+        out++;
+        deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
+        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow++;
+    }
+    return slow >= 2 && slow * 2 > out;
+}
+
+static void blame_network(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *edge = &analyzer->subjects[i];
+        if (edge->key.kind != ENTITY_EDGE || edge->key.caller == edge->key.service) continue;
+        bool incoming = edge->key.service == blame->service, outgoing = edge->key.caller == blame->service;
+        if (!incoming && !outgoing) continue;
+        deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
+        if (waits.weight <= 0) continue;
+        bool caller = caller_is_slow(analyzer, incident, edge->key.caller);
+        if (incoming == caller) continue;
+        add_part(blame, &blame->network, waits.weight * network_share(analyzer, incident, i, waits.excess), &waits);
+    }
+}
+
+/* The instance and version of the service that deviate most; where there is only one instance, that one. */
+static void name_instance(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+    double best = 0;
+    uint32_t instances = 0, only = 0, only_version = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        if (subject->key.kind != ENTITY_INSTANCE || subject->key.service != blame->service) continue;
+        if (analyzer->last_bucket - subject->last_bucket > 60) continue; /* of an earlier deployment */
+        instances++;
+        only = subject->key.part;
+        only_version = subject->key.version;
+        double weight = 0;
+        for (uint8_t role = 0; role < TRACK_GAUGE_OTHER; role++)
+            weight = fmax(weight, deviation_of(analyzer, i, incident->id, role).weight);
+        if (weight <= best) continue;
+        best = weight;
+        blame->instance = subject->key.part;
+        blame->version = subject->key.version;
+    }
+    if (blame->instance == 0 && instances == 1) {
+        blame->instance = only;
+        blame->version = only_version;
+    }
+}
+
+static int worse_first(const void *a, const void *b) {
+    const blame_t *x = a, *y = b;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    if (x->onset_ns != y->onset_ns) return x->onset_ns < y->onset_ns ? -1 : 1;
+    return x->service < y->service ? -1 : x->service > y->service;
+}
+
+/* The services that an incident touches. */
+static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked) {
+    uint32_t names = analyzer->names_bound, count = 0;
+    bool *seen = memory_new(names + 1, sizeof *seen);
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->trouble.incident != incident->id || track->role == TRACK_GAUGE_OTHER) continue;
+            uint32_t both[] = {subject->key.service, subject->key.caller};
+            for (size_t s = 0; s < 2; s++) {
+                if (both[s] == 0 || seen[both[s]] || count >= RANKED_MAX) continue;
+                seen[both[s]] = true;
+                ranked[count++] =
+                    (blame_t){.service = both[s], .subject = i, .track = t, .onset_ns = track->trouble.onset_ns};
+            }
+        }
+    }
+    free(seen);
+    return count;
+}
+
+uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established) {
+    uint32_t count = candidates(analyzer, incident, ranked);
+    for (uint32_t i = 0; i < count; i++) {
+        blame_own(analyzer, incident, &ranked[i]);
+        blame_network(analyzer, incident, &ranked[i]);
+        blame_saturation(analyzer, incident, &ranked[i]);
+        name_instance(analyzer, incident, &ranked[i]);
+    }
+    qsort(ranked, count, sizeof *ranked, worse_first);
+    while (count > 1 && ranked[count - 1].score <= 0) count--;
+    *established = count > 0 && ranked[0].score > 0 && (count == 1 || ranked[0].score >= ranked[1].score * ESTABLISHED);
+    return count;
+}

@@ -1,0 +1,109 @@
+/* Counted requests of a subject: the newest buckets wait, so that a fault is not learned before it is seen; older ones
+ * join a baseline that forgets with a half-life of two hours of data. */
+#include "analyzer/state.h"
+
+#include <math.h>
+
+enum { BASELINE_BUCKETS_MIN = 4, BASELINE_REQUESTS_MIN = 8 };
+
+static const double PRIOR_WEIGHT = 100;
+static const double FORGET = 0.99904; /* 2^(-1/720): per bucket learned */
+
+static void learn_tail(const histogram_t *baseline, const histogram_t *bucket, double *lumps, double *weight) {
+    double total = histogram_total(baseline), n = histogram_total(bucket);
+    if (total < BASELINE_REQUESTS_MIN || n < 2) return;
+    int cut = histogram_cut(baseline, 0.9);
+    double p = (histogram_above(baseline, cut) + 0.5) / (total + 1);
+    double k = histogram_above(bucket, cut);
+    *lumps = *lumps * FORGET + ((k - n * p) * (k - n * p) / (n * p * (1 - p)) - 1);
+    *weight = *weight * FORGET + (n - 1);
+}
+
+/* How much more the error share and the tail share scatter than a binomial would: from the chi-square of every bucket
+ * that is learned, against the baseline before it. */
+static void learn_scatter(flow_t *flow, const flow_bucket_t *bucket) {
+    double n = bucket->requests;
+    if (n < 2 || flow->buckets < BASELINE_BUCKETS_MIN) return;
+    double p = (flow->errors + 0.5) / (flow->requests + 1);
+    double chi2 = (bucket->errors - n * p) * (bucket->errors - n * p) / (n * p * (1 - p));
+    double told =
+        fmin(1, n * p); /* a bucket in which no error was to be expected says nothing about how they cluster */
+    flow->lumps = flow->lumps * FORGET + told * (chi2 - 1);
+    flow->lump_weight = flow->lump_weight * FORGET + told * (n - 1);
+    learn_tail(&flow->server, &bucket->server, &flow->tail_lumps[0], &flow->tail_weight[0]);
+    learn_tail(&flow->client, &bucket->client, &flow->tail_lumps[1], &flow->tail_weight[1]);
+}
+
+static void learn(flow_t *flow, const flow_bucket_t *bucket) {
+    learn_scatter(flow, bucket);
+    flow->requests = flow->requests * FORGET + bucket->requests;
+    flow->errors = flow->errors * FORGET + bucket->errors;
+    flow->buckets = flow->buckets * FORGET + 1;
+    histogram_scale(&flow->server, FORGET);
+    histogram_add(&flow->server, &bucket->server);
+    histogram_scale(&flow->client, FORGET);
+    histogram_add(&flow->client, &bucket->client);
+    if (flow->period_s > 0 && bucket->requests / flow->period_s > flow->highest_rate)
+        flow->highest_rate = bucket->requests / flow->period_s;
+}
+
+static void settle_oldest(flow_t *flow) {
+    /* One strange bucket between usual ones is a habit to be learned; two in a row are not. */
+    bool again = flow->before_suspicious || (flow->recent_count > 1 && flow->recent[1].suspicious);
+    bool blip = flow->recent[0].suspicious && !again && flow->recent_count > 1;
+    if (blip || (!flow->recent[0].suspicious && !flow->recent[0].held)) learn(flow, &flow->recent[0]);
+    flow->before_suspicious = flow->recent[0].suspicious;
+    flow->recent_count--;
+    memmove(&flow->recent[0], &flow->recent[1], flow->recent_count * sizeof flow->recent[0]);
+}
+
+void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
+    flow->period_s = observation->period_s;
+    /* What is judged together must be near in time: older buckets, as after a gap, are settled. */
+    double reach_s = fmax(RECENT_BUCKETS * 3 * (double)BUCKET_SECONDS, RECENT_BUCKETS * flow->period_s);
+    while (flow->recent_count == RECENT_BUCKETS ||
+           (flow->recent_count > 0 && (double)((bucket - flow->recent[0].bucket) * BUCKET_SECONDS) > reach_s))
+        settle_oldest(flow);
+    flow->recent[flow->recent_count++] = (flow_bucket_t){
+        .bucket = bucket,
+        .requests = observation->requests,
+        .errors = observation->errors,
+        .server = observation->server,
+        .client = observation->client,
+    };
+}
+
+bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {
+    *out = (baseline_t){flow->requests, flow->errors, flow->buckets, flow->server, flow->client};
+    for (uint32_t i = 0; i + window < flow->recent_count; i++) {
+        const flow_bucket_t *bucket = &flow->recent[i];
+        if (bucket->suspicious || bucket->held) continue;
+        out->requests += bucket->requests;
+        out->errors += bucket->errors;
+        out->buckets++;
+        histogram_add(&out->server, &bucket->server);
+        histogram_add(&out->client, &bucket->client);
+    }
+    return out->buckets >= BASELINE_BUCKETS_MIN && out->requests >= BASELINE_REQUESTS_MIN;
+}
+
+double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n) {
+    double correlation = (lumps + prior * PRIOR_WEIGHT) / (weight + PRIOR_WEIGHT);
+    correlation = fmin(fmax(correlation, 0.002), 0.5);
+    return fmin((1 / correlation - 1) * window, baseline_n + 1);
+}
+
+bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, double *high) {
+    baseline_t baseline;
+    if (!flow_baseline(flow, 1, &baseline)) return false;
+    if (role == TRACK_ERRORS) {
+        *expected = baseline.errors / baseline.requests;
+        stats_wilson(baseline.errors, baseline.requests, 2, low, high);
+        return true;
+    }
+    const histogram_t *histogram = role == TRACK_LATENCY ? &baseline.server : &baseline.client;
+    *low = histogram_quantile(histogram, 0.1);
+    *expected = histogram_quantile(histogram, 0.5);
+    *high = histogram_quantile(histogram, 0.95);
+    return !isnan(*expected);
+}

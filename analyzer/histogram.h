@@ -1,0 +1,28 @@
+/* histogram: a latency distribution small enough to be remembered for every series: 96 bins of a quarter octave (19 %)
+ * from 4 us to 69 s. Baselines decay, so the counts are real numbers. Made from sketches, whose buckets nest in the
+ * bins, so nothing is lost but resolution. */
+#ifndef SEISMESH_ANALYZER_HISTOGRAM_H
+#define SEISMESH_ANALYZER_HISTOGRAM_H
+
+#include "collector/rollup/sketch.h"
+
+enum { HISTOGRAM_BINS = 96 };
+
+typedef struct {
+    float count[HISTOGRAM_BINS];
+} histogram_t;
+
+void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch);
+void histogram_add(histogram_t *histogram, const histogram_t *other);
+void histogram_scale(histogram_t *histogram, double factor);
+
+double histogram_total(const histogram_t *histogram);
+double histogram_mean(const histogram_t *histogram); /* seconds; NaN when empty */
+double histogram_quantile(const histogram_t *histogram,
+                          double q); /* seconds, interpolated in log-time; NaN when empty */
+
+/* The first bin above which at most a share 1 - q lies (0 .. HISTOGRAM_BINS), and how many lie at or above a bin. */
+int histogram_cut(const histogram_t *histogram, double q);
+double histogram_above(const histogram_t *histogram, int bin);
+
+#endif

@@ -1,0 +1,326 @@
+/* From verdicts to incidents. A verdict has to be unlikely even for the number of questions that were asked in this
+ * tick (Bonferroni: simple, and the price of a thousand questions is only three decades of evidence), or twice in three
+ * judgements less so. Then it opens an incident, or joins one that touches the same part of the call graph. */
+#include "analyzer/state.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double OPEN_EVIDENCE = 3.0;       /* log10(1/p) after the correction */
+static const double OPEN_EVIDENCE_GAUGE = 5.0; /* one point of a gauge: nobody knows how many requests it stands for */
+static const double REPEAT_EVIDENCE = 1.3;     /* twice in three judgements */
+static const double JOIN_EVIDENCE = 1.0;       /* to join what is open already */
+static const double STRENGTH_MAX = 12;
+enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600 };
+
+bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        if (subject->key.service != service && subject->key.caller != service) continue;
+        for (uint32_t t = 0; t < subject->track_count; t++)
+            if (subject->tracks[t].trouble.incident == incident) return true;
+    }
+    return false;
+}
+
+/* Services within HOPS calls (in either direction) of an incident, by name id. */
+static bool *neighbourhood(const analyzer_t *analyzer, uint64_t incident, uint32_t names) {
+    bool *near = memory_new(names + 1, sizeof *near);
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++)
+            if (subject->tracks[t].trouble.incident == incident)
+                near[subject->key.service] = near[subject->key.caller] = true;
+    }
+    near[0] = false;
+    for (int hop = 0; hop < HOPS; hop++) {
+        bool *next = memory_new(names + 1, sizeof *next);
+        memcpy(next, near, (names + 1) * sizeof *next);
+        for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+            const subject_key_t *key = &analyzer->subjects[i].key;
+            if (key->kind == ENTITY_EDGE && (near[key->caller] || near[key->service]))
+                next[key->caller] = next[key->service] = true;
+        }
+        free(near);
+        near = next;
+    }
+    return near;
+}
+
+static bool in_graph(const analyzer_t *analyzer, uint32_t service) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_key_t *key = &analyzer->subjects[i].key;
+        if (key->kind == ENTITY_EDGE && (key->service == service || key->caller == service)) return true;
+    }
+    return false;
+}
+
+/* The open incident that a subject in trouble belongs to: near in the graph, or, where no call of the service was ever
+ * seen, simply the newest. 0 = none. */
+static uint64_t related(const analyzer_t *analyzer, const subject_key_t *key) {
+    uint32_t names = analyzer->names_bound;
+    for (uint32_t i = analyzer->open_count; i-- > 0;) {
+        bool *near = neighbourhood(analyzer, analyzer->open[i].id, names);
+        bool yes = near[key->service] || (key->caller != 0 && near[key->caller]);
+        free(near);
+        if (yes) return analyzer->open[i].id;
+    }
+    if (analyzer->open_count > 0 && !in_graph(analyzer, key->service))
+        return analyzer->open[analyzer->open_count - 1].id;
+    return 0;
+}
+
+static incident_t *incident_by_id(analyzer_t *analyzer, uint64_t id) {
+    for (uint32_t i = 0; i < analyzer->open_count; i++)
+        if (analyzer->open[i].id == id) return &analyzer->open[i];
+    return NULL;
+}
+
+static uint64_t open_incident(analyzer_t *analyzer, int64_t now_ns) {
+    if (analyzer->open_count >= OPEN_MAX) return analyzer->open[analyzer->open_count - 1].id;
+    analyzer->open = memory_resize(analyzer->open, (analyzer->open_count + 1) * sizeof *analyzer->open);
+    analyzer->open[analyzer->open_count++] = (incident_t){
+        .id = analyzer->next_incident++, .opened_ns = now_ns, .updated_ns = now_ns, .first_failure_ns = now_ns};
+    return analyzer->open[analyzer->open_count - 1].id;
+}
+
+static track_t *track_of(analyzer_t *analyzer, const verdict_t *verdict) {
+    return &analyzer->subjects[verdict->subject].tracks[verdict->track];
+}
+
+/* Enters a verdict into its track's trouble. */
+static void enter(track_t *track, const verdict_t *verdict, uint64_t incident, int64_t now_ns) {
+    trouble_t *trouble = &track->trouble;
+    if (trouble->incident != incident) {
+        uint8_t streak = trouble->streak;
+        *trouble = (trouble_t){.incident = incident, .streak = streak, .onset_ns = now_ns};
+        trouble->onset_ns -=
+            (int64_t)(fmin(verdict->window_s, verdict->period_s > 0 ? 2 * verdict->period_s : 1e9) * 1e9);
+        trouble->excess = verdict->excess;
+    }
+    trouble->last_ns = now_ns;
+    trouble->excess += 0.5 * (verdict->excess - trouble->excess);
+    double strength = fmin(verdict->evidence, STRENGTH_MAX);
+    if (strength * verdict->effect < trouble->strength * trouble->effect) return;
+    trouble->strength = strength;
+    trouble->effect = verdict->effect;
+    trouble->observed = verdict->observed;
+    trouble->expected = verdict->expected;
+    trouble->low = verdict->low;
+    trouble->high = verdict->high;
+    trouble->requests = verdict->requests;
+    trouble->affected_per_minute = verdict->affected_per_minute;
+    trouble->window_s = verdict->window_s;
+}
+
+static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, uint64_t incident, int64_t now_ns) {
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    anomaly_t anomaly = {
+        .time_ns = now_ns,
+        .entity = subject->entity,
+        .signal = track_signal(analyzer, &subject->tracks[verdict->track]),
+        .score = 1 - pow(10, -verdict->evidence / 3),
+        .observed = verdict->observed,
+        .expected = verdict->expected,
+        .low = verdict->low,
+        .high = verdict->high,
+        .incident = incident,
+    };
+    if (analyzer->sink.anomaly != NULL) analyzer->sink.anomaly(analyzer->sink.context, &anomaly);
+}
+
+/* Takes the price of all questions off the evidence, and remembers what is suspicious. */
+static void correct(analyzer_t *analyzer) {
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) asked += analyzer->verdicts.items[i].opens ? 1 : 0;
+    double price = asked > 1 ? log10(asked) : 0;
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
+        verdict_t *verdict = &analyzer->verdicts.items[i];
+        verdict->evidence -= price;
+        trouble_t *trouble = &track_of(analyzer, verdict)->trouble;
+        bool repeat = verdict->evidence >= REPEAT_EVIDENCE;
+        trouble->streak = (uint8_t)(trouble->streak << 1 | (repeat ? 1 : 0));
+    }
+}
+
+/* How sure a verdict must be: a strong one at once, a weaker one when it comes again. */
+static bool stands(const verdict_t *verdict, const track_t *track) {
+    if (verdict->evidence >= (track->gauge == NULL ? OPEN_EVIDENCE : OPEN_EVIDENCE_GAUGE)) return true;
+    return verdict->evidence >= REPEAT_EVIDENCE && (track->trouble.streak & 6) != 0;
+}
+
+static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t now_ns) {
+    track_t *track = track_of(analyzer, verdict);
+    if (track->trouble.incident != 0 && incident_by_id(analyzer, track->trouble.incident) != NULL)
+        return track->trouble.incident;
+    uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key);
+    if (incident != 0) return incident;
+    return verdict->opens && stands(verdict, track) ? open_incident(analyzer, now_ns) : 0;
+}
+
+static int stronger_first(const void *a, const void *b) {
+    const verdict_t *x = a, *y = b;
+    if (x->evidence != y->evidence) return x->evidence < y->evidence ? 1 : -1;
+    if (x->subject != y->subject) return x->subject < y->subject ? -1 : 1;
+    return x->track < y->track ? -1 : x->track > y->track;
+}
+
+static void join(analyzer_t *analyzer, int64_t now_ns) {
+    verdicts_t *verdicts = &analyzer->verdicts;
+    if (verdicts->count == 0) return;
+    qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, stronger_first);
+    for (uint32_t i = 0; i < verdicts->count && verdicts->items[i].evidence >= JOIN_EVIDENCE; i++) {
+        const verdict_t *verdict = &verdicts->items[i];
+        uint64_t home = home_of(analyzer, verdict, now_ns);
+        if (home == 0) continue;
+        enter(track_of(analyzer, verdict), verdict, home, now_ns);
+        if (verdict->opens && stands(verdict, track_of(analyzer, verdict)))
+            tell_anomaly(analyzer, verdict, home, now_ns);
+    }
+}
+
+/* What is suspicious, or belongs to a service in an incident, is not learned, unless the incident has lasted so long
+ * that it is the new normal. */
+static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
+    uint32_t names = analyzer->names_bound;
+    bool *sick = memory_new(names + 1, sizeof *sick);
+    for (uint32_t i = 0; i < analyzer->subject_count && analyzer->open_count > 0; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const incident_t *incident = incident_by_id(analyzer, subject->tracks[t].trouble.incident);
+            if (incident != NULL && now_ns - incident->opened_ns < LEARN_ANEW_S * INT64_C(1000000000))
+                sick[subject->key.service] = true;
+        }
+    }
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
+        const verdict_t *verdict = &analyzer->verdicts.items[i];
+        subject_t *subject = &analyzer->subjects[verdict->subject];
+        if (!verdict->suspicious && !sick[subject->key.service]) continue;
+        gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
+        if (gauge != NULL) {
+            gauge->pending_suspicious |= verdict->suspicious;
+            gauge->held |= sick[subject->key.service];
+        } else {
+            flow_bucket_t *newest = &subject->flow->recent[subject->flow->recent_count - 1];
+            newest->suspicious |= verdict->suspicious;
+            newest->held |= sick[subject->key.service];
+        }
+    }
+    free(sick);
+}
+
+static void tell_incident(const analyzer_t *analyzer, const incident_t *incident) {
+    if (analyzer->sink.incident == NULL) return;
+    char *json = explain_incident(analyzer, incident);
+    if (json == NULL) return;
+    analyzer->sink.incident(analyzer->sink.context, incident->id, incident->opened_ns, incident->updated_ns,
+                            incident->closed_ns, json);
+    free(json);
+}
+
+static void tell_report(const analyzer_t *analyzer, const incident_t *incident, int64_t now_ns) {
+    suspect_t suspects[SUSPECTS_MAX];
+    for (uint32_t i = 0; i < incident->suspect_count; i++) {
+        const blame_t *blame = &incident->suspects[i];
+        const track_t *track = &analyzer->subjects[blame->subject].tracks[blame->track];
+        suspects[i] =
+            (suspect_t){blame->service, blame->version, blame->instance, track_signal(analyzer, track), blame->score};
+    }
+    if (analyzer->sink.report != NULL)
+        analyzer->sink.report(analyzer->sink.context, incident->id, now_ns, suspects, incident->suspect_count);
+}
+
+/* Sums up the impact: the service (or entry) that shows it most; adding services up would count requests twice. */
+static void weigh(analyzer_t *analyzer, incident_t *incident) {
+    incident->affected_per_minute = incident->time_lost_s_per_minute = incident->evidence = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const trouble_t *trouble = &subject->tracks[t].trouble;
+            if (trouble->incident != incident->id) continue;
+            incident->evidence = fmax(incident->evidence, trouble->strength);
+            if (trouble->onset_ns < incident->first_failure_ns) incident->first_failure_ns = trouble->onset_ns;
+            incident->affected_per_minute = fmax(incident->affected_per_minute, trouble->affected_per_minute);
+            uint8_t role = subject->tracks[t].role;
+            if ((role == TRACK_LATENCY || role == TRACK_CLIENT_LATENCY) && trouble->window_s > 0)
+                incident->time_lost_s_per_minute = fmax(incident->time_lost_s_per_minute,
+                                                        trouble->excess * trouble->requests / trouble->window_s * 60);
+        }
+    }
+}
+
+static bool rank_again(analyzer_t *analyzer, incident_t *incident) {
+    blame_t ranked[RANKED_MAX];
+    bool established;
+    uint32_t count = culprit_rank(analyzer, incident, ranked, &established);
+    if (count > SUSPECTS_MAX) count = SUSPECTS_MAX;
+    bool changed = count != incident->suspect_count || established != incident->established;
+    for (uint32_t i = 0; i < count && !changed; i++)
+        changed = i < 3 && (ranked[i].service != incident->suspects[i].service ||
+                            ranked[i].instance != incident->suspects[i].instance);
+    memcpy(incident->suspects, ranked, count * sizeof *ranked);
+    incident->suspect_count = count;
+    incident->established = established;
+    return changed;
+}
+
+/* The last moment at which any of the incident's tracks deviated, made later by what its slowest reporter needs. */
+static int64_t quiet_from(const analyzer_t *analyzer, uint64_t incident) {
+    int64_t until = INT64_MIN;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->trouble.incident != incident) continue;
+            double quiet_s = QUIET_S,
+                   period_s = track->gauge != NULL ? track->gauge->period_s : subject->flow->period_s;
+            if (2.2 * period_s > quiet_s) quiet_s = 2.2 * period_s;
+            int64_t at = track->trouble.last_ns + (int64_t)(quiet_s * 1e9);
+            if (at > until) until = at;
+        }
+    }
+    return until;
+}
+
+static void close_incident(analyzer_t *analyzer, uint32_t index, int64_t now_ns) {
+    incident_t *incident = &analyzer->open[index];
+    incident->closed_ns = incident->updated_ns = now_ns;
+    tell_incident(analyzer, incident);
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++)
+            if (subject->tracks[t].trouble.incident == incident->id) subject->tracks[t].trouble = (trouble_t){0};
+    }
+    memmove(incident, incident + 1, (analyzer->open_count - index - 1) * sizeof *incident);
+    analyzer->open_count--;
+}
+
+void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
+    (void)bucket;
+    for (uint32_t i = analyzer->open_count; i-- > 0;) {
+        int64_t until = quiet_from(analyzer, analyzer->open[i].id);
+        if (until < bucket_end_ns(analyzer->last_bucket)) close_incident(analyzer, i, until);
+    }
+}
+
+void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
+    uint64_t before = analyzer->next_incident;
+    correct(analyzer);
+    join(analyzer, now_ns);
+    hold_back(analyzer, now_ns);
+    for (uint32_t i = analyzer->open_count; i-- > 0;) {
+        incident_t *incident = &analyzer->open[i];
+        if (quiet_from(analyzer, incident->id) < now_ns) {
+            close_incident(analyzer, i, now_ns);
+            continue;
+        }
+        bool changed = rank_again(analyzer, incident);
+        if (!changed && incident->id < before) continue;
+        weigh(analyzer, incident);
+        incident->updated_ns = now_ns;
+        tell_report(analyzer, incident, now_ns);
+        suggest(analyzer, incident, now_ns);
+        tell_incident(analyzer, incident);
+    }
+}

@@ -1,0 +1,226 @@
+/* state: what the analyzer remembers, for the files of this folder only.
+ *
+ * A subject is something whose behaviour is followed: a service, an edge (caller > callee, all versions together), a
+ * version or an instance. It has tracks, one per signal: three that come from counted requests (errors, latency as the
+ * serving side saw it, latency as the caller saw it) and one per gauge. Every tick, each track that has news gives a
+ * verdict; verdicts that stand up to the number of questions asked become anomalies, and those incidents. */
+#ifndef SEISMESH_ANALYZER_STATE_H
+#define SEISMESH_ANALYZER_STATE_H
+
+#include "analyzer/analyzer.h"
+#include "analyzer/histogram.h"
+#include "analyzer/stats.h"
+
+enum {
+    RECENT_BUCKETS = 6, /* of counted requests: judged together, not yet part of the baseline */
+    GAUGE_HISTORY = 64, /* points of a gauge that make its baseline */
+    NO_INDEX = UINT32_MAX
+};
+
+typedef struct {
+    uint8_t kind; /* ENTITY_SERVICE, ENTITY_EDGE, ENTITY_VERSION, ENTITY_INSTANCE */
+    uint32_t service, caller;
+    uint32_t part;    /* version or instance */
+    uint32_t version; /* of an instance: told by it, not part of its identity */
+} subject_key_t;
+
+/* How a track is read. */
+typedef enum {
+    TRACK_ERRORS,           /* failures of counted requests, or of a success ratio with a request count beside it */
+    TRACK_LATENCY,          /* as the serving side saw it */
+    TRACK_CLIENT_LATENCY,   /* as the caller saw it */
+    TRACK_GAUGE_FAILURES,   /* a success ratio without counts */
+    TRACK_GAUGE_SATURATION, /* cpu.utilization, memory.utilization … : evidence only */
+    TRACK_GAUGE_OTHER,      /* evidence only */
+    TRACK_ROLES
+} track_role_t;
+
+/* One track in trouble, or that was. Kept after an incident closed until the next one begins. */
+typedef struct {
+    uint64_t incident; /* 0 = none */
+    int64_t onset_ns;  /* when it began to deviate */
+    int64_t last_ns;   /* when it was last seen deviating */
+    double strength;   /* largest evidence while in this incident, capped */
+    double effect;     /* log(now / expected) at the strongest moment; errors: added share */
+    double excess;     /* seconds more per request, or share of requests failing more, smoothed */
+    double observed, expected, low, high, requests, affected_per_minute; /* at the strongest moment */
+    double window_s;
+    uint8_t streak; /* bits of the last eight judgements, newest lowest: 1 = suspicious */
+} trouble_t;
+
+/* Baseline of a gauge: the last accepted values, as they are read (logarithms for latencies and rates). */
+typedef struct {
+    uint32_t signal; /* name id */
+    float history[GAUGE_HISTORY];
+    uint16_t count, next;
+    int64_t last_ns;
+    double period_s;                            /* 0 until two points were seen */
+    double pending;                             /* the newest value, not yet accepted; NAN = none */
+    bool pending_suspicious, before_suspicious; /* it; the one before it */
+    bool held;                                  /* its service was in an incident */
+} gauge_track_t;
+
+typedef struct {
+    uint8_t role;     /* track_role_t */
+    uint8_t quantile; /* of latency gauges: 50, 90 …; 0 = mean or not told */
+    trouble_t trouble;
+    gauge_track_t *gauge; /* NULL for tracks of counted requests */
+} track_t;
+
+typedef struct {
+    int64_t bucket;
+    bool suspicious; /* strange by itself */
+    bool held;       /* its service was in an incident: never to become part of the baseline */
+    double requests, errors;
+    histogram_t server, client;
+} flow_bucket_t;
+
+/* Counted requests of a subject. */
+typedef struct {
+    double requests, errors;              /* of the baseline, decayed */
+    double buckets;                       /* behind the baseline, decayed */
+    double lumps, lump_weight;            /* overdispersion of the error share: sums of (chi2 - 1) and (n - 1) */
+    double tail_lumps[2], tail_weight[2]; /* the same of the share above the 90th percentile: server's view, caller's */
+    double highest_rate;                  /* requests/s borne in any bucket without errors beyond the usual */
+    histogram_t server, client;
+    flow_bucket_t recent[RECENT_BUCKETS]; /* oldest first */
+    uint32_t recent_count;
+    double period_s;        /* of the counts: a bucket, or the spacing of the gauges that they came from */
+    bool before_suspicious; /* the bucket settled last */
+} flow_t;
+
+typedef struct {
+    subject_key_t key;
+    uint32_t entity; /* one of those that feed it, for the sink */
+    int64_t last_bucket;
+    flow_t *flow; /* NULL until requests were counted */
+    track_t *tracks;
+    uint32_t track_count;
+} subject_t;
+
+/* What a track shows in this tick. */
+typedef struct {
+    uint32_t subject, track;
+    double evidence; /* log10(1/p), after the number of questions was taken off */
+    double effect, excess;
+    double observed, expected, low, high;
+    double requests, affected_per_minute, window_s, period_s;
+    bool opens;      /* this signal is felt by users and may open an incident */
+    bool suspicious; /* the newest bucket or point is strange by itself */
+} verdict_t;
+
+typedef struct {
+    verdict_t *items;
+    uint32_t count, capacity;
+    uint32_t asked; /* tracks that had enough data to be judged */
+} verdicts_t;
+
+/* What one bucket says about one subject, all observers and protocols joined. */
+typedef struct {
+    uint32_t subject;
+    uint32_t entity;
+    uint8_t observer; /* of the counts; OBSERVER_NONE = no counts */
+    double requests, errors;
+    double period_s; /* time that the counts cover */
+    histogram_t server, client;
+} observation_t;
+
+enum { SUSPECTS_MAX = 5, RANKED_MAX = 64 };
+
+/* A service weighed as culprit. */
+typedef struct {
+    uint32_t service, version, instance;
+    uint32_t subject, track; /* its strongest evidence */
+    double score;
+    double own, network, saturation; /* the parts of the score */
+    int64_t onset_ns;
+} blame_t;
+
+typedef struct {
+    uint64_t id;
+    int64_t opened_ns, updated_ns, closed_ns, first_failure_ns;
+    blame_t suspects[SUSPECTS_MAX];
+    uint32_t suspect_count;
+    bool established;
+    double evidence, affected_per_minute, time_lost_s_per_minute;
+    uint64_t suggestion; /* 0 = none made yet */
+    uint8_t suggestion_kind;
+} incident_t;
+
+struct analyzer {
+    analyzer_config_t config;
+    analyzer_sink_t sink;
+    const shard_t *shard; /* during a tick only */
+    subject_t *subjects;
+    uint32_t subject_count, subject_capacity, track_total;
+    table_t index;
+    uint32_t names_bound; /* one above the largest name id in any subject's key */
+    incident_t *open;     /* incidents not closed yet */
+    uint32_t open_count;
+    uint64_t next_incident, next_suggestion;
+    int64_t last_bucket; /* newest one seen; INT64_MIN before the first */
+    int64_t last_data_bucket;
+    uint64_t refused;    /* series beyond the cap */
+    verdicts_t verdicts; /* scratch of a tick, as the two below */
+    observation_t *observations;
+    uint32_t observation_count, observation_capacity;
+    uint32_t *slots;     /* by subject: position + 1 of its observation in this tick */
+    uint32_t *by_entity; /* subject + 1 by entity id; 0 = not seen, NO_INDEX = not followed */
+    uint32_t by_entity_count;
+};
+
+/* subject.c */
+uint32_t subject_find(const analyzer_t *analyzer, const subject_key_t *key); /* NO_INDEX when absent */
+uint32_t subject_intern(analyzer_t *analyzer, const subject_key_t *key);     /* NO_INDEX when full */
+uint32_t subject_add(analyzer_t *analyzer, const subject_key_t *key);        /* appends without looking */
+flow_t *subject_flow(analyzer_t *analyzer, subject_t *subject);              /* makes it; NULL when full */
+uint32_t subject_track(const subject_t *subject, uint8_t role);              /* index of a track of counted requests */
+track_t *subject_gauge(analyzer_t *analyzer, subject_t *subject,
+                       uint32_t signal); /* made when absent; NULL when full */
+void subjects_fini(analyzer_t *analyzer);
+
+/* observe.c: a bucket's cells as observations and gauge points. */
+void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells);
+
+/* The detectors: judge adds verdicts, learn accepts into the baseline what was not suspicious. */
+verdict_t *verdict_add(analyzer_t *analyzer, uint32_t subject, uint32_t track);
+void detect_errors(analyzer_t *analyzer, uint32_t subject);
+void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role);
+/* `rate`: requests per minute of the subject, NAN when not known. */
+void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t track, double value, int64_t time_ns, double rate);
+void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
+bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, double *high);
+bool gauge_band(const track_t *track, double *low, double *expected, double *high);
+
+/* The baseline against which the last `window` recent buckets are judged: what was accepted and the recent buckets
+ * before them. False while there are too few. */
+typedef struct {
+    double requests, errors, buckets;
+    histogram_t server, client;
+} baseline_t;
+bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
+
+/* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the
+ * shares of `window` buckets together, which scatter less; never more than the baseline's own size can tell. */
+double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n);
+
+/* incident.c */
+void incidents_tick(analyzer_t *analyzer, int64_t now_ns);
+void incidents_gap(analyzer_t *analyzer, int64_t bucket);
+bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service);
+
+/* culprit.c: ranks the suspects of an incident, best first; returns how many. */
+uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established);
+
+/* explain.c: documents for the API (docs/api.md), to be freed with free(). */
+char *explain_incident(const analyzer_t *analyzer, const incident_t *incident);
+const char *track_signal(const analyzer_t *analyzer, const track_t *track); /* "errors", "latency", a gauge's name */
+
+/* routing/suggest.c */
+void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns);
+
+static inline int64_t bucket_end_ns(int64_t bucket) {
+    return (bucket + 1) * BUCKET_NS;
+}
+
+#endif
