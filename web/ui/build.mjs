@@ -51,7 +51,9 @@ for (const [name, content] of Object.entries(files).sort()) {
   const packed = gzipSync(content, { level: 9 });
   writeFileSync(join(out, `${name}.gz`), packed);
   if (name !== 'licenses.txt') first += packed.length;
-  console.log(`${name.padEnd(14)} ${String(content.length).padStart(8)} bytes, ${String(packed.length).padStart(7)} compressed`);
+  console.log(
+    `${name.padEnd(14)} ${String(content.length).padStart(8)} bytes, ${String(packed.length).padStart(7)} compressed`,
+  );
 }
 console.log(`first visit: ${first} bytes compressed, budget ${budget_bytes}`);
 if (first > budget_bytes) {

@@ -118,7 +118,12 @@ const Header = ({ nav, help }: { nav: string; help: () => void }) => {
       <div class="tools">
         <TimeControl />
         <Connection />
-        <button type="button" class="button button-small" onClick={toggleTheme} aria-label={`Switch to ${theme === 'dark' ? 'light' : 'dark'} colours`}>
+        <button
+          type="button"
+          class="button button-small"
+          onClick={toggleTheme}
+          aria-label={`Switch to ${theme === 'dark' ? 'light' : 'dark'} colours`}
+        >
           {theme === 'dark' ? '☀' : '☾'}
         </button>
         <button type="button" class="button button-small" onClick={help} aria-label="Keyboard help">

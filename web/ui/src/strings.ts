@@ -35,9 +35,11 @@ export const text = {
   },
   problem: {
     unreachable: 'The server does not answer',
-    unreachableHelp: 'What you see is the last that arrived. Is the process running? The page asks again every 2 seconds.',
+    unreachableHelp:
+      'What you see is the last that arrived. Is the process running? The page asks again every 2 seconds.',
     starting: 'seismesh is starting',
-    startingHelp: 'It is reading its journal to be exactly where it was. The page opens by itself when it is ready.',
+    startingHelp:
+      'It is reading its journal to be exactly where it was. The page opens by itself when it is ready.',
     server: 'The server could not answer',
     invalid: 'The server did not accept the question',
     not_found: 'Not found',
@@ -61,9 +63,11 @@ export const text = {
     noSuggestionsHelp:
       'A suggestion appears with an incident whose culprit is a version or an instance. Otherwise there is nothing that routing can do.',
     noTraces: 'No trace matches in this time range.',
-    noTracesHelp: 'Widen the range or drop a filter. With metrics only (no spans sent) there are no traces to open.',
+    noTracesHelp:
+      'Widen the range or drop a filter. With metrics only (no spans sent) there are no traces to open.',
     noPoints: 'No requests in this time range.',
-    noGauges: 'No saturation signal was sent for this service (CPU, memory, pending requests, pool overflow).',
+    noGauges:
+      'No saturation signal was sent for this service (CPU, memory, pending requests, pool overflow).',
     learning: 'Still learning what is usual',
   },
   suggestion: {

@@ -62,7 +62,10 @@ export const post = <T>(path: string, body: unknown): Promise<T> =>
   });
 
 /** `path?a=1&b=2`, leaving out what is empty. */
-export const withQuery = (path: string, query: Record<string, string | number | null | undefined>): string => {
+export const withQuery = (
+  path: string,
+  query: Record<string, string | number | null | undefined>,
+): string => {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== null && value !== undefined && value !== '') parameters.append(name, String(value));

@@ -148,7 +148,9 @@ export interface Series {
 
 export interface Anomaly {
   time_ms: number;
-  subject: Partial<Record<'kind' | 'service' | 'caller' | 'version' | 'instance' | 'operation' | 'zone', Maybe<string>>>;
+  subject: Partial<
+    Record<'kind' | 'service' | 'caller' | 'version' | 'instance' | 'operation' | 'zone', Maybe<string>>
+  >;
   signal: string;
   score: Maybe<number>;
   observed: Maybe<number>;

@@ -52,7 +52,14 @@ const behind = (u: uPlot, props: ChartProps): void => {
   const [bottom = 0, top = 1] = [u.scales.y?.min, u.scales.y?.max];
   for (const incident of props.incidents) {
     const from = incident.opened_ms / 1000;
-    shade(u, from, (incident.closed_ms ?? props.range.end_ms) / 1000, bottom, top, property('--incident-fill'));
+    shade(
+      u,
+      from,
+      (incident.closed_ms ?? props.range.end_ms) / 1000,
+      bottom,
+      top,
+      property('--incident-fill'),
+    );
     const x = u.valToPos(from, 'x', true);
     if (x >= u.bbox.left && x <= u.bbox.left + u.bbox.width) {
       ctx.strokeStyle = property('--critical');
@@ -94,11 +101,17 @@ const inFront = (u: uPlot, props: ChartProps): void => {
 
 const highest = (props: ChartProps): number => {
   let top = Math.max(props.leastTop, (props.band?.high ?? 0) * 1.15);
-  for (const line of props.lines) for (const value of line.values) if (value !== null && value > top) top = value;
+  for (const line of props.lines)
+    for (const value of line.values) if (value !== null && value > top) top = value;
   return top * 1.06;
 };
 
-const options = (props: ChartProps, zone: Zone, width: number, legend: () => HTMLElement | null): uPlot.Options => {
+const options = (
+  props: ChartProps,
+  zone: Zone,
+  width: number,
+  legend: () => HTMLElement | null,
+): uPlot.Options => {
   const long = props.range.end_ms - props.range.start_ms > dayLong_ms;
   const axis = {
     stroke: property('--text-3'),
@@ -123,7 +136,12 @@ const options = (props: ChartProps, zone: Zone, width: number, legend: () => HTM
       y: { range: () => [0, highest(props)] },
     },
     axes: [
-      { ...axis, size: 26, space: 70, values: (_, at) => at.map(s => (long ? dayClock : clock)(s * 1000, zone, false)) },
+      {
+        ...axis,
+        size: 26,
+        space: 70,
+        values: (_, at) => at.map(s => (long ? dayClock : clock)(s * 1000, zone, false)),
+      },
       { ...axis, size: 62, space: 32, values: (_, at) => at.map(value => props.format(value)) },
     ],
     series: [
@@ -147,7 +165,11 @@ const options = (props: ChartProps, zone: Zone, width: number, legend: () => HTM
           const from = u.posToVal(u.select.left, 'x') * 1000;
           const to = u.posToVal(u.select.left + u.select.width, 'x') * 1000;
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          change({ from: iso(Math.floor(from / 1000) * 1000), to: iso(Math.ceil(to / 1000) * 1000), range: null });
+          change({
+            from: iso(Math.floor(from / 1000) * 1000),
+            to: iso(Math.ceil(to / 1000) * 1000),
+            range: null,
+          });
         },
       ],
     },
@@ -166,7 +188,8 @@ const tell = (u: uPlot, props: ChartProps, zone: Zone, legend: HTMLElement | nul
 };
 
 const last = (line: Line | undefined): number | null => {
-  for (let i = (line?.values.length ?? 0) - 1; i >= 0; i--) if (line?.values[i] != null) return line.values[i] ?? null;
+  for (let i = (line?.values.length ?? 0) - 1; i >= 0; i--)
+    if (line?.values[i] != null) return line.values[i] ?? null;
   return null;
 };
 
@@ -189,8 +212,15 @@ export const Chart = (props: ChartProps) => {
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
-    const data = [props.times_ms.map(ms => ms / 1000), ...props.lines.map(line => line.values)] as uPlot.AlignedData;
-    const plot = new uPlot(options(props, zone, element.clientWidth || 320, () => legend.current), data, element);
+    const data = [
+      props.times_ms.map(ms => ms / 1000),
+      ...props.lines.map(line => line.values),
+    ] as uPlot.AlignedData;
+    const plot = new uPlot(
+      options(props, zone, element.clientWidth || 320, () => legend.current),
+      data,
+      element,
+    );
     const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
     resize.observe(element);
     return () => {
@@ -206,7 +236,15 @@ export const Chart = (props: ChartProps) => {
         {props.lines.map(line => (
           <span key={line.label} class="legend">
             <svg width="18" height="8" aria-hidden="true">
-              <line x1="0" x2="18" y1="4" y2="4" class={`ink${line.colour}`} stroke-width="2.5" stroke-dasharray={line.dash?.join(' ')} />
+              <line
+                x1="0"
+                x2="18"
+                y1="4"
+                y2="4"
+                class={`ink${line.colour}`}
+                stroke-width="2.5"
+                stroke-dasharray={line.dash?.join(' ')}
+              />
             </svg>
             {line.label} <b data-line>{props.format(last(line))}</b>
           </span>

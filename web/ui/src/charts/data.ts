@@ -26,11 +26,23 @@ export const grid = (series: Series): Grid => {
 
 export type Signal = 'request_rate' | 'error_ratio' | 'p50_s' | 'p90_s' | 'p99_s';
 
-export const column = (of: Grid, signal: Signal): (number | null)[] => of.points.map(point => point?.[signal] ?? null);
+export const column = (of: Grid, signal: Signal): (number | null)[] =>
+  of.points.map(point => point?.[signal] ?? null);
 
 /** Comma-separated values of what the charts show, for a spreadsheet. */
 export const csv = (series: Series): string => {
-  const names: (keyof Point)[] = ['time_ms', 'requests', 'request_rate', 'errors', 'error_ratio', 'p50_s', 'p90_s', 'p99_s', 'mean_s', 'retries'];
+  const names: (keyof Point)[] = [
+    'time_ms',
+    'requests',
+    'request_rate',
+    'errors',
+    'error_ratio',
+    'p50_s',
+    'p90_s',
+    'p99_s',
+    'mean_s',
+    'retries',
+  ];
   const rows = series.points.map(point => names.map(name => point[name] ?? '').join(','));
   return [names.join(','), ...rows].join('\n') + '\n';
 };

@@ -57,9 +57,31 @@ export const GoldenCharts = ({ series }: { series: Series }) => {
   return (
     <>
       <div class="charts">
-        <Chart title="Requests" {...common} lines={golden.requests} format={rate} leastTop={0.01} band={series.bands?.request_rate} />
-        <Chart title="Errors" {...common} lines={golden.errors} format={percent} leastTop={0.01} band={series.bands?.error_ratio} />
-        <Chart title="Latency" {...common} lines={golden.latency} format={duration} leastTop={0.001} band={series.bands?.latency} marks={marks} />
+        <Chart
+          title="Requests"
+          {...common}
+          lines={golden.requests}
+          format={rate}
+          leastTop={0.01}
+          band={series.bands?.request_rate}
+        />
+        <Chart
+          title="Errors"
+          {...common}
+          lines={golden.errors}
+          format={percent}
+          leastTop={0.01}
+          band={series.bands?.error_ratio}
+        />
+        <Chart
+          title="Latency"
+          {...common}
+          lines={golden.latency}
+          format={duration}
+          leastTop={0.001}
+          band={series.bands?.latency}
+          marks={marks}
+        />
         {gauges.map(item => (
           <Chart
             key={item.name}
@@ -100,16 +122,19 @@ const ChartTable = ({ series }: { series: Series }) => {
             </tr>
           </thead>
           <tbody>
-            {[...series.points].reverse().slice(0, 400).map(point => (
-              <tr key={point.time_ms}>
-                <td>{moment(point.time_ms, zone)}</td>
-                <td class="number">{rate(point.request_rate)}</td>
-                <td class="number">{percent(point.error_ratio)}</td>
-                <td class="number">{duration(point.p50_s)}</td>
-                <td class="number">{duration(point.p90_s)}</td>
-                <td class="number">{duration(point.p99_s)}</td>
-              </tr>
-            ))}
+            {[...series.points]
+              .reverse()
+              .slice(0, 400)
+              .map(point => (
+                <tr key={point.time_ms}>
+                  <td>{moment(point.time_ms, zone)}</td>
+                  <td class="number">{rate(point.request_rate)}</td>
+                  <td class="number">{percent(point.error_ratio)}</td>
+                  <td class="number">{duration(point.p50_s)}</td>
+                  <td class="number">{duration(point.p90_s)}</td>
+                  <td class="number">{duration(point.p99_s)}</td>
+                </tr>
+              ))}
           </tbody>
         </table>
       </div>

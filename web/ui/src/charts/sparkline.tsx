@@ -71,7 +71,14 @@ export const Sparkline = ({ service }: { service: string }) => {
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`}>
         {data && <path d={sparkPath(column(data, 'request_rate'), width, height)} class="spark-rate" />}
         {data && data.points.some(point => (point?.error_ratio ?? 0) > 0) && (
-          <path d={sparkPath(column(data, 'error_ratio').map(v => v), width, height)} class="spark-errors" />
+          <path
+            d={sparkPath(
+              column(data, 'error_ratio').map(v => v),
+              width,
+              height,
+            )}
+            class="spark-errors"
+          />
         )}
       </svg>
     </span>

@@ -62,7 +62,9 @@ const acyclic = (ids: string[], edges: LayoutEdge[]): Map<string, string[]> => {
   const state = new Map<string, 'open' | 'done'>();
   const visit = (root: string): void => {
     // An explicit stack: a chain of thousands of services must not exhaust the call stack.
-    const stack: { id: string; rest: string[] }[] = [{ id: root, rest: [...(raw.get(root) ?? [])].sort().reverse() }];
+    const stack: { id: string; rest: string[] }[] = [
+      { id: root, rest: [...(raw.get(root) ?? [])].sort().reverse() },
+    ];
     state.set(root, 'open');
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
@@ -147,7 +149,9 @@ const buildLayers = (ids: string[], next: Map<string, string[]>, layer: Map<stri
 };
 
 const sortBy = (layer: Item[], side: (item: Item) => Item[], rank: Map<Item, number>): void => {
-  const wish = new Map(layer.map(item => [item, mean(side(item), n => rank.get(n) ?? 0) ?? rank.get(item) ?? 0]));
+  const wish = new Map(
+    layer.map(item => [item, mean(side(item), n => rank.get(n) ?? 0) ?? rank.get(item) ?? 0]),
+  );
   layer.sort((a, b) => (wish.get(a) ?? 0) - (wish.get(b) ?? 0) || (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   layer.forEach((item, i) => rank.set(item, i));
 };
@@ -195,14 +199,17 @@ const placeRows = (layers: Item[][], pitch: (a: Item, b: Item) => number): void 
   }
   for (let round = 0; round < placements; round++) {
     const ordered = round % 2 === 0 ? layers : [...layers].reverse();
-    for (const layer of ordered) settle(layer, pitch, round % 2 === 0 ? item => item.before : item => item.after);
+    for (const layer of ordered)
+      settle(layer, pitch, round % 2 === 0 ? item => item.before : item => item.after);
   }
 };
 
 /** Isotonic regression (pool adjacent violators): the least-squares row positions that keep the distances. */
 const settle = (layer: Item[], pitch: (a: Item, b: Item) => number, side: (item: Item) => Item[]): void => {
   const offsets: number[] = [];
-  layer.forEach((item, i) => offsets.push(i === 0 ? 0 : (offsets[i - 1] ?? 0) + pitch(layer[i - 1] as Item, item)));
+  layer.forEach((item, i) =>
+    offsets.push(i === 0 ? 0 : (offsets[i - 1] ?? 0) + pitch(layer[i - 1] as Item, item)),
+  );
   const blocks: { sum: number; size: number }[] = [];
   layer.forEach((item, i) => {
     const wish = mean(side(item), n => n.y) ?? mean([...item.before, ...item.after], n => n.y) ?? item.y;
@@ -229,7 +236,11 @@ export const layout = (nodeIds: string[], edges: LayoutEdge[], spacing: Spacing)
   const { layers, chains } = buildLayers(ids, next, layersOf(ids, next));
   reduceCrossings(layers);
   const { nodeWidth, nodeHeight, gapX, gapY } = spacing;
-  placeRows(layers, (a, b) => (a.real || b.real ? (nodeHeight + (a.real && b.real ? nodeHeight : 0)) / (a.real && b.real ? 2 : 1.6) + gapY : gapY * 1.5));
+  placeRows(layers, (a, b) =>
+    a.real || b.real
+      ? (nodeHeight + (a.real && b.real ? nodeHeight : 0)) / (a.real && b.real ? 2 : 1.6) + gapY
+      : gapY * 1.5,
+  );
 
   const all = layers.flat();
   const top = Math.min(0, ...all.map(item => item.y));

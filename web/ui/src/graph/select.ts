@@ -63,7 +63,10 @@ const byInterest = (graph: Graph, focus: string | null): { order: GraphNode[]; c
     (node.id === focus ? 8 : 0) + (centre.has(node.id) ? 4 : 0) + (near.has(node.id) ? 2 : 0);
   const order = [...graph.nodes].sort(
     (a, b) =>
-      score(b) - score(a) || rank[b.health] - rank[a.health] || rateOf(b) - rateOf(a) || (a.id < b.id ? -1 : 1),
+      score(b) - score(a) ||
+      rank[b.health] - rank[a.health] ||
+      rateOf(b) - rateOf(a) ||
+      (a.id < b.id ? -1 : 1),
   );
   return { order, core: order.filter(node => score(node) > 0).length };
 };
@@ -79,8 +82,11 @@ const groupsOf = (rest: GraphNode[]): Map<string, string> => {
 export const select = (graph: Graph, show: Show, focus: string | null = null): Drawn => {
   const { order, core } = byInterest(graph, focus);
   const limit = show === 'all' ? drawable : readable;
-  const few = graph.nodes.length <= limit && focus === null && (show === 'all' || graph.nodes.length <= readable);
-  const shown = few ? order : order.slice(0, core > 0 ? Math.min(core, limit) : Math.min(order.length, limit - 10));
+  const few =
+    graph.nodes.length <= limit && focus === null && (show === 'all' || graph.nodes.length <= readable);
+  const shown = few
+    ? order
+    : order.slice(0, core > 0 ? Math.min(core, limit) : Math.min(order.length, limit - 10));
   const rest = order.slice(shown.length);
 
   const nodes: DrawnNode[] = shown.map(node => ({
@@ -97,7 +103,14 @@ export const select = (graph: Graph, show: Show, focus: string | null = null): D
   for (const node of focus === null ? rest : []) {
     const namespace = groupOf.get(node.id) ?? '';
     const id = `\u0001group:${namespace}`;
-    const group = groups.get(id) ?? { id, members: [], label: namespace, health: 'idle', sick: false, node: null };
+    const group = groups.get(id) ?? {
+      id,
+      members: [],
+      label: namespace,
+      health: 'idle',
+      sick: false,
+      node: null,
+    };
     group.members?.push(node.id);
     group.health = worse(group.health, node.health);
     group.sick ||= isSick(node);

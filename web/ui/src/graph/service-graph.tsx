@@ -49,7 +49,12 @@ const EdgeLine = ({ edge, path, busiest }: { edge: DrawnEdge; path: Placed[]; bu
     <>
       <title>{edgeWords(edge)}</title>
       <path d={d} class="edge-hit" />
-      <path d={d} class={`edge edge-${level}`} stroke-width={edgeWidth(edge.rate, busiest).toFixed(1)} marker-end={`url(#arrow-${level})`} />
+      <path
+        d={d}
+        class={`edge edge-${level}`}
+        stroke-width={edgeWidth(edge.rate, busiest).toFixed(1)}
+        marker-end={`url(#arrow-${level})`}
+      />
     </>
   );
   return edge.edge ? (
@@ -99,28 +104,65 @@ const NodeBox = ({ node, at, dim, focus }: { node: DrawnNode; at: Placed; dim: b
 };
 
 const Arrow = ({ level }: { level: string }) => (
-  <marker id={`arrow-${level}`} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">
+  <marker
+    id={`arrow-${level}`}
+    viewBox="0 0 8 8"
+    refX="7"
+    refY="4"
+    markerWidth="9"
+    markerHeight="9"
+    markerUnits="userSpaceOnUse"
+    orient="auto"
+  >
     <path d="M0 0.5L8 4L0 7.5z" class={`arrow-${level}`} />
   </marker>
 );
 
 const busiestOf = (drawn: Drawn): number => drawn.edges.reduce((most, edge) => Math.max(most, edge.rate), 0);
 
-export const ServiceGraph = ({ graph, show, focus = null }: { graph: Graph; show: Show; focus?: string | null }) => {
+export const ServiceGraph = ({
+  graph,
+  show,
+  focus = null,
+}: {
+  graph: Graph;
+  show: Show;
+  focus?: string | null;
+}) => {
   const drawn = useMemo(() => select(graph, show, focus), [graph, show, focus]);
   // Positions depend on the topology alone, so that the map stands still while numbers change.
-  const shape = drawn.nodes.map(node => node.id).sort().join('\n') + '\n\n' + drawn.edges.map(e => edgeKey(e.from, e.to)).sort().join('\n');
+  const shape =
+    drawn.nodes
+      .map(node => node.id)
+      .sort()
+      .join('\n') +
+    '\n\n' +
+    drawn.edges
+      .map(e => edgeKey(e.from, e.to))
+      .sort()
+      .join('\n');
   const placed = useMemo(
-    () => layout(drawn.nodes.map(node => node.id), drawn.edges, spacing),
+    () =>
+      layout(
+        drawn.nodes.map(node => node.id),
+        drawn.edges,
+        spacing,
+      ),
     [shape],
   );
   const busiest = busiestOf(drawn);
-  const anySick = drawn.nodes.some(node => node.sick) || drawn.edges.some(edge => edge.health === 'critical' || edge.health === 'warning');
-  const touched = new Set(drawn.edges.filter(e => e.health === 'critical' || e.health === 'warning').flatMap(e => [e.from, e.to]));
+  const anySick =
+    drawn.nodes.some(node => node.sick) ||
+    drawn.edges.some(edge => edge.health === 'critical' || edge.health === 'warning');
+  const touched = new Set(
+    drawn.edges.filter(e => e.health === 'critical' || e.health === 'warning').flatMap(e => [e.from, e.to]),
+  );
   const width = placed.width + 2 * margin;
   const height = placed.height + 2 * margin;
   // Healthy lines first, so that sick ones lie on top.
-  const order = [...drawn.edges].sort((a, b) => Number(a.health === 'critical') - Number(b.health === 'critical'));
+  const order = [...drawn.edges].sort(
+    (a, b) => Number(a.health === 'critical') - Number(b.health === 'critical'),
+  );
   return (
     <div class="graph-frame" role="region" aria-label="Service map; the same as a list below" tabIndex={0}>
       <svg
@@ -138,12 +180,22 @@ export const ServiceGraph = ({ graph, show, focus = null }: { graph: Graph; show
         </defs>
         {order.map(edge => {
           const path = placed.edges.get(edgeKey(edge.from, edge.to));
-          return path && <EdgeLine key={edgeKey(edge.from, edge.to)} edge={edge} path={path} busiest={busiest} />;
+          return (
+            path && <EdgeLine key={edgeKey(edge.from, edge.to)} edge={edge} path={path} busiest={busiest} />
+          );
         })}
         {drawn.nodes.map(node => {
           const at = placed.nodes.get(node.id);
           return (
-            at && <NodeBox key={node.id} node={node} at={at} dim={anySick && !node.sick && !touched.has(node.id)} focus={node.id === focus} />
+            at && (
+              <NodeBox
+                key={node.id}
+                node={node}
+                at={at}
+                dim={anySick && !node.sick && !touched.has(node.id)}
+                focus={node.id === focus}
+              />
+            )
           );
         })}
       </svg>

@@ -57,7 +57,9 @@ export const Moment = ({ ms, short = false }: { ms: number | null | undefined; s
   );
 };
 
-export const Span_ = ({ from, to }: { from: number; to: number }) => <span>{longDuration((to - from) / 1000)}</span>;
+export const Span_ = ({ from, to }: { from: number; to: number }) => (
+  <span>{longDuration((to - from) / 1000)}</span>
+);
 
 /** Copies text; falls back to selecting it where the clipboard is closed to pages without TLS. */
 export const Copy = ({ value, label = 'Copy' }: { value: string; label?: string }) => {
@@ -72,8 +74,15 @@ export const Copy = ({ value, label = 'Copy' }: { value: string; label?: string 
     setTimeout(() => setDone(''), 2000);
   };
   return (
-    <button type="button" class="button button-small" onClick={() => void copy()} aria-label={`${label}: ${value.slice(0, 80)}`}>
-      <span aria-live="polite">{done === 'copied' ? 'Copied' : done === 'failed' ? 'Select and copy' : label}</span>
+    <button
+      type="button"
+      class="button button-small"
+      onClick={() => void copy()}
+      aria-label={`${label}: ${value.slice(0, 80)}`}
+    >
+      <span aria-live="polite">
+        {done === 'copied' ? 'Copied' : done === 'failed' ? 'Select and copy' : label}
+      </span>
     </button>
   );
 };
@@ -88,7 +97,15 @@ export const Command = ({ value, label }: { value: string; label: string }) => (
   </div>
 );
 
-export const Fact = ({ name, children, tone }: { name: string; children: ComponentChildren; tone?: string }) => (
+export const Fact = ({
+  name,
+  children,
+  tone,
+}: {
+  name: string;
+  children: ComponentChildren;
+  tone?: string;
+}) => (
   <div class={`fact ${tone ? `tone-${tone}` : ''}`}>
     <dt>{name}</dt>
     <dd>{children}</dd>

@@ -29,26 +29,52 @@ const Shape = ({ level }: { level: Level }) => {
         </>
       );
     default:
-      return <circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3 2" />;
+      return (
+        <circle
+          cx="8"
+          cy="8"
+          r="6"
+          fill="none"
+          stroke="currentColor"
+          stroke-width="2"
+          stroke-dasharray="3 2"
+        />
+      );
   }
 };
 
 /** For use inside another SVG. */
 export const GlyphAt = ({ level, x, y, size }: { level: Level; x: number; y: number; size: number }) => (
-  <svg x={x} y={y} width={size} height={size} viewBox="0 0 16 16" class={`glyph tone-${level}`} aria-hidden="true">
+  <svg
+    x={x}
+    y={y}
+    width={size}
+    height={size}
+    viewBox="0 0 16 16"
+    class={`glyph tone-${level}`}
+    aria-hidden="true"
+  >
     <Shape level={level} />
   </svg>
 );
 
 export const Glyph = ({ level, size = 16 }: { level: Level; size?: number }) => (
-  <svg width={size} height={size} viewBox="0 0 16 16" class={`glyph tone-${level}`} aria-hidden="true" focusable="false">
+  <svg
+    width={size}
+    height={size}
+    viewBox="0 0 16 16"
+    class={`glyph tone-${level}`}
+    aria-hidden="true"
+    focusable="false"
+  >
     <Shape level={level} />
   </svg>
 );
 
 const levels: Level[] = ['ok', 'warning', 'critical', 'idle', 'empty'];
 /** What the server may add later is shown as "idle" rather than breaking the page. */
-export const levelOf = (value: unknown): Level => (levels.includes(value as Level) ? (value as Level) : 'idle');
+export const levelOf = (value: unknown): Level =>
+  levels.includes(value as Level) ? (value as Level) : 'idle';
 
 export const Badge = ({ level, word }: { level: Level; word?: string }) => (
   <span class={`badge tone-${level}`}>

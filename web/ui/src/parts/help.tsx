@@ -12,9 +12,12 @@ export const Help = ({ close }: { close: () => void }) => {
         {text.keys.map(([keys, meaning]) => (
           <div key={keys}>
             <dt>
-              {keys.split(' ').filter(Boolean).map(key => (
-                <kbd key={key}>{key}</kbd>
-              ))}
+              {keys
+                .split(' ')
+                .filter(Boolean)
+                .map(key => (
+                  <kbd key={key}>{key}</kbd>
+                ))}
             </dt>
             <dd>{meaning}</dd>
           </div>

@@ -15,7 +15,11 @@ export const Skeleton = ({ size = 'm', label }: { size?: 's' | 'm' | 'l'; label?
 );
 
 const helpFor = (problem: Problem): string =>
-  problem.kind === 'unreachable' ? text.problem.unreachableHelp : problem.kind === 'starting' ? text.problem.startingHelp : '';
+  problem.kind === 'unreachable'
+    ? text.problem.unreachableHelp
+    : problem.kind === 'starting'
+      ? text.problem.startingHelp
+      : '';
 
 export const ProblemView = ({ problem }: { problem: Problem }) => (
   <div class={`notice ${problem.kind === 'starting' ? 'notice-calm' : 'notice-bad'}`} role="alert">
@@ -29,7 +33,15 @@ export const ProblemView = ({ problem }: { problem: Problem }) => (
   </div>
 );
 
-export const Empty = ({ title, help, children }: { title: string; help?: string; children?: ComponentChildren }) => (
+export const Empty = ({
+  title,
+  help,
+  children,
+}: {
+  title: string;
+  help?: string;
+  children?: ComponentChildren;
+}) => (
   <div class="empty">
     <p>
       <strong>{title}</strong>
@@ -51,9 +63,9 @@ export const Show = <T,>(props: {
   }
   return (
     <>
-      {resource.problem && resource.problem.kind !== 'unreachable' && resource.problem.kind !== 'starting' && (
-        <ProblemView problem={resource.problem} />
-      )}
+      {resource.problem &&
+        resource.problem.kind !== 'unreachable' &&
+        resource.problem.kind !== 'starting' && <ProblemView problem={resource.problem} />}
       {children(resource.data)}
     </>
   );

@@ -93,7 +93,10 @@ export const Table = <Row,>(props: {
           {sorted.slice(0, shown).map(row => (
             <tr key={props.rowKey(row)} class={props.rowClass?.(row)}>
               {columns.map(column => (
-                <td key={column.key} class={`${column.number ? 'number' : ''} ${column.minor ? 'minor' : ''}`}>
+                <td
+                  key={column.key}
+                  class={`${column.number ? 'number' : ''} ${column.minor ? 'minor' : ''}`}
+                >
                   {column.cell(row)}
                 </td>
               ))}

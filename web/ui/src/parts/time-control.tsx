@@ -7,7 +7,10 @@ import { useLive } from '../state/live.ts';
 
 /** "2022-08-23 12:47" as typed, read as UTC unless it names a zone or the page shows local time. */
 const typed = (value: string, utc: boolean): number | null => {
-  const text = value.trim().replace(' ', 'T').replace(/(\d)\s*UTC$/i, '$1Z');
+  const text = value
+    .trim()
+    .replace(' ', 'T')
+    .replace(/(\d)\s*UTC$/i, '$1Z');
   const zoned = /(Z|[+-]\d\d:?\d\d)$/i.test(text);
   return parseMoment(zoned || !utc ? text : `${text}Z`);
 };
@@ -62,7 +65,8 @@ export const TimeControl = () => {
     if (value === 'fixed') setEditing(true);
     else change({ range: value === '1h' ? null : value, from: null, to: null });
   };
-  const options = range.relative && !presets.includes(range.relative) ? [range.relative, ...presets] : presets;
+  const options =
+    range.relative && !presets.includes(range.relative) ? [range.relative, ...presets] : presets;
   return (
     <div class="time">
       <select
@@ -79,7 +83,12 @@ export const TimeControl = () => {
         <option value="fixed">from … to …</option>
       </select>
       {fixed && (
-        <button type="button" class="button button-small fixed-range" onClick={() => setEditing(!editing)} title="Change the range">
+        <button
+          type="button"
+          class="button button-small fixed-range"
+          onClick={() => setEditing(!editing)}
+          title="Change the range"
+        >
           {moment(range.from_ms, zone)} – {moment(range.to_ms, zone)}
         </button>
       )}

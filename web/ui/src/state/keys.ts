@@ -28,7 +28,8 @@ const visible = (element: Element): boolean => element.getClientRects().length >
 const walk = (step: 1 | -1): void => {
   const all = [...document.querySelectorAll<HTMLElement | SVGAElement>('main [data-nav]')].filter(visible);
   const at = all.findIndex(element => element === document.activeElement);
-  const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
+  const next =
+    all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + step))];
   next?.focus();
   next?.scrollIntoView({ block: 'nearest' });
 };
@@ -62,7 +63,8 @@ export const useKeys = (actions: { help: () => void; close: () => void }): void 
       else if (event.key === 'j') walk(1);
       else if (event.key === 'k') walk(-1);
       else if (event.key === 'd') toggleTheme();
-      else if (event.key === 'p') change({ live: new URLSearchParams(location.search).get('live') === '0' ? null : '0' }, true);
+      else if (event.key === 'p')
+        change({ live: new URLSearchParams(location.search).get('live') === '0' ? null : '0' }, true);
       else return;
       event.preventDefault();
     };

@@ -47,7 +47,13 @@ const refreshSoon = (): void => {
 const accept = (status: Status, link: Link): void => {
   // The way back from "unreachable" or "starting": everything on the page is asked again at once.
   const recovered = state.problem !== null;
-  set({ status, received_ms: Date.now(), problem: null, link, revision: state.revision + (recovered ? 1 : 0) });
+  set({
+    status,
+    received_ms: Date.now(),
+    problem: null,
+    link,
+    revision: state.revision + (recovered ? 1 : 0),
+  });
 };
 
 const closeStream = (): void => {

@@ -74,10 +74,26 @@ export const useParameter = (name: string, otherwise = ''): string => usePlace()
 
 /** Plain clicks on our own links stay in the page; everything else is the browser's. */
 export const followLinks = (event: MouseEvent): void => {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (
+    event.defaultPrevented ||
+    event.button !== 0 ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.altKey
+  )
+    return;
   const link = (event.target as Element | null)?.closest?.('a');
   const to = link?.getAttribute('href');
-  if (!link || !to || !to.startsWith('/') || link.hasAttribute('download') || link.hasAttribute('target') || link.hasAttribute('data-plain')) return;
+  if (
+    !link ||
+    !to ||
+    !to.startsWith('/') ||
+    link.hasAttribute('download') ||
+    link.hasAttribute('target') ||
+    link.hasAttribute('data-plain')
+  )
+    return;
   event.preventDefault();
   go(to);
 };

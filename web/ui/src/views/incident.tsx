@@ -15,7 +15,11 @@ import { text } from '../strings.ts';
 import { Choices, StatePill, SuggestionCard } from './suggestion.tsx';
 
 const culpritName = (culprit: NonNullable<Incident['culprit']>): string =>
-  [culprit.service, culprit.version && `version ${culprit.version}`, culprit.instance && `instance ${culprit.instance}`]
+  [
+    culprit.service,
+    culprit.version && `version ${culprit.version}`,
+    culprit.instance && `instance ${culprit.instance}`,
+  ]
     .filter(Boolean)
     .join(', ');
 
@@ -27,7 +31,12 @@ export const Culprit = ({ incident }: { incident: Incident }) =>
   incident.culprit && (
     <p class="culprit">
       <span class="pill">{incident.culprit.established ? 'cause' : 'likely cause, not established'}</span>{' '}
-      <a href={serviceHref(incident.culprit.service, { version: incident.culprit.version ?? null, instance: incident.culprit.instance ?? null })}>
+      <a
+        href={serviceHref(incident.culprit.service, {
+          version: incident.culprit.version ?? null,
+          instance: incident.culprit.instance ?? null,
+        })}
+      >
         <strong>{culpritName(incident.culprit)}</strong>
       </a>
       {incident.culprit.reason && <span>: {incident.culprit.reason}</span>}
@@ -40,7 +49,8 @@ export const IncidentHead = ({ incident, linked }: { incident: Incident; linked:
       <Badge level={incident.severity} word={incident.severity} />
       <StatePill state={incident.state} />
       <span class="muted small">
-        since <Moment ms={incident.opened_ms} /> · {incident.state === 'open' ? `${lasted(incident)} so far` : `lasted ${lasted(incident)}`}
+        since <Moment ms={incident.opened_ms} /> ·{' '}
+        {incident.state === 'open' ? `${lasted(incident)} so far` : `lasted ${lasted(incident)}`}
       </span>
     </header>
     <h3 class="incident-title">
@@ -59,9 +69,15 @@ export const IncidentHead = ({ incident, linked }: { incident: Incident; linked:
 
 const Impact = ({ incident }: { incident: Incident }) => (
   <dl class="facts">
-    <Fact name="Requests affected">{incident.impact?.requests_per_minute == null ? '–' : `${count(incident.impact.requests_per_minute)}/min`}</Fact>
+    <Fact name="Requests affected">
+      {incident.impact?.requests_per_minute == null
+        ? '–'
+        : `${count(incident.impact.requests_per_minute)}/min`}
+    </Fact>
     <Fact name="Time lost by callers">
-      {incident.impact?.time_lost_s_per_minute == null ? '–' : `${duration(incident.impact.time_lost_s_per_minute)} per minute`}
+      {incident.impact?.time_lost_s_per_minute == null
+        ? '–'
+        : `${duration(incident.impact.time_lost_s_per_minute)} per minute`}
     </Fact>
     <Fact name="First failure">
       <Moment ms={incident.first_failure_ms} />
@@ -78,7 +94,10 @@ const Suspects = ({ incident }: { incident: Incident }) => (
           <span class="rank" aria-label={`rank ${suspect.rank}`}>
             {suspect.rank}
           </span>
-          <a href={serviceHref(suspect.service, { version: suspect.version, instance: suspect.instance })} data-nav>
+          <a
+            href={serviceHref(suspect.service, { version: suspect.version, instance: suspect.instance })}
+            data-nav
+          >
             <ServiceName id={suspect.service} />
           </a>
           {suspect.version && <span class="pill">{suspect.version}</span>}
@@ -110,7 +129,15 @@ const Timeline = ({ incident }: { incident: Incident }) => (
 );
 
 const subjectName = (subject: Anomaly['subject']): string =>
-  [subject.caller && `${subject.caller} →`, subject.service, subject.version, subject.instance, subject.operation].filter(Boolean).join(' ');
+  [
+    subject.caller && `${subject.caller} →`,
+    subject.service,
+    subject.version,
+    subject.instance,
+    subject.operation,
+  ]
+    .filter(Boolean)
+    .join(' ');
 
 const Anomalies = ({ list }: { list: Anomaly[] }) => (
   <Table<Anomaly>
@@ -120,10 +147,26 @@ const Anomalies = ({ list }: { list: Anomaly[] }) => (
     rowKey={row => `${row.time_ms} ${row.signal} ${JSON.stringify(row.subject)}`}
     initial="time"
     columns={[
-      { key: 'time', label: 'Time', sort: row => row.time_ms, cell: row => <Moment ms={row.time_ms} short /> },
-      { key: 'subject', label: 'Where', sort: row => subjectName(row.subject), cell: row => subjectName(row.subject) },
+      {
+        key: 'time',
+        label: 'Time',
+        sort: row => row.time_ms,
+        cell: row => <Moment ms={row.time_ms} short />,
+      },
+      {
+        key: 'subject',
+        label: 'Where',
+        sort: row => subjectName(row.subject),
+        cell: row => subjectName(row.subject),
+      },
       { key: 'signal', label: 'Signal', sort: row => row.signal, cell: row => row.signal },
-      { key: 'seen', label: 'Seen', number: true, sort: row => row.observed, cell: row => <strong>{signalValue(row.signal, row.observed)}</strong> },
+      {
+        key: 'seen',
+        label: 'Seen',
+        number: true,
+        sort: row => row.observed,
+        cell: row => <strong>{signalValue(row.signal, row.observed)}</strong>,
+      },
       {
         key: 'usual',
         label: 'Usual',
@@ -142,11 +185,20 @@ const windowOf = (incident: Incident): Record<string, string> => ({
   end: String((incident.closed_ms ?? incident.updated_ms) + around_ms),
 });
 
-const CulpritCharts = ({ incident, culprit }: { incident: Incident; culprit: NonNullable<Incident['culprit']> }) => {
+const CulpritCharts = ({
+  incident,
+  culprit,
+}: {
+  incident: Incident;
+  culprit: NonNullable<Incident['culprit']>;
+}) => {
   const { service, version } = culprit;
   const answer = useResource<Series>(withQuery('/series', { service, version, ...windowOf(incident) }));
   return (
-    <Panel title={<>Signals of {culpritName(culprit)}</>} aside={<a href={serviceHref(service)}>Service page</a>}>
+    <Panel
+      title={<>Signals of {culpritName(culprit)}</>}
+      aside={<a href={serviceHref(service)}>Service page</a>}
+    >
       <Show of={answer} size="l">
         {series => <GoldenCharts series={series} />}
       </Show>
@@ -220,7 +272,9 @@ export const IncidentView = () => {
 };
 
 export const useIncidents = (state: string) =>
-  useResource<{ incidents: Incident[] }>(withQuery('/incidents', { ...rangeQuery(useRange()), state, limit: 50 }));
+  useResource<{ incidents: Incident[] }>(
+    withQuery('/incidents', { ...rangeQuery(useRange()), state, limit: 50 }),
+  );
 
 export const IncidentsView = () => {
   const state = useParameter('state', 'all');

@@ -14,17 +14,30 @@ import { EdgeTable } from './signals.tsx';
 
 const most = 1000;
 
-export const useGraph = () => useResource<Graph>(withQuery('/graph', { ...rangeQuery(useRange()), limit: most }));
+export const useGraph = () =>
+  useResource<Graph>(withQuery('/graph', { ...rangeQuery(useRange()), limit: most }));
 
 const Modes = ({ graph, show }: { graph: Graph; show: ShowMode }) => {
   if (graph.nodes.length <= readable) return null;
   return (
     <div class="filters" role="group" aria-label="What the map shows">
-      <button type="button" class="chip" aria-pressed={show === 'sick'} onClick={() => change({ show: null })}>
+      <button
+        type="button"
+        class="chip"
+        aria-pressed={show === 'sick'}
+        onClick={() => change({ show: null })}
+      >
         sick and one hop
       </button>
-      <button type="button" class="chip" aria-pressed={show === 'all'} onClick={() => change({ show: 'all' })}>
-        {graph.nodes.length <= drawable ? `all ${exact(graph.nodes.length)}` : `the first ${drawable} of ${exact(graph.nodes.length)}`}
+      <button
+        type="button"
+        class="chip"
+        aria-pressed={show === 'all'}
+        onClick={() => change({ show: 'all' })}
+      >
+        {graph.nodes.length <= drawable
+          ? `all ${exact(graph.nodes.length)}`
+          : `the first ${drawable} of ${exact(graph.nodes.length)}`}
       </button>
     </div>
   );
@@ -34,7 +47,9 @@ const Hidden = ({ graph, show }: { graph: Graph; show: ShowMode }) => {
   const { hidden } = select(graph, show);
   return (
     <>
-      {hidden > 0 && <p class="muted small">{plural(hidden, 'service')} grouped; find each in the list of services.</p>}
+      {hidden > 0 && (
+        <p class="muted small">{plural(hidden, 'service')} grouped; find each in the list of services.</p>
+      )}
       {graph.truncated && <p class="muted small">Only the {exact(most)} busiest calls were sent.</p>}
     </>
   );
@@ -45,7 +60,11 @@ export const MapPanel = ({ whole }: { whole: boolean }) => {
   const answer = useGraph();
   const show: ShowMode = useParameter('show') === 'all' ? 'all' : 'sick';
   return (
-    <Panel title={whole ? 'Service map' : 'Who calls whom'} aside={!whole && <a href={href('/map')}>Open the map</a>} class="panel-map">
+    <Panel
+      title={whole ? 'Service map' : 'Who calls whom'}
+      aside={!whole && <a href={href('/map')}>Open the map</a>}
+      class="panel-map"
+    >
       <Show of={answer} size="l">
         {graph =>
           graph.nodes.length === 0 ? (

@@ -34,7 +34,8 @@ const Counts = () => {
 const Learning = ({ status }: { status: Status }) =>
   status.learning && !status.learning.done ? (
     <p class="muted small">
-      {text.empty.learning}: {exact(status.learning.have_buckets)} of {exact(status.learning.need_buckets)} windows. No verdict is given before that.
+      {text.empty.learning}: {exact(status.learning.have_buckets)} of {exact(status.learning.need_buckets)}{' '}
+      windows. No verdict is given before that.
     </p>
   ) : null;
 
@@ -63,7 +64,9 @@ const Stories = ({ incidents, heading }: { incidents: Incident[]; heading: strin
           </p>
         </article>
       ))}
-      {incidents.length > mostStories && <a href={href('/incidents')}>+{incidents.length - mostStories} more</a>}
+      {incidents.length > mostStories && (
+        <a href={href('/incidents')}>+{incidents.length - mostStories} more</a>
+      )}
     </div>
   </Panel>
 );
@@ -75,10 +78,14 @@ const WhatBroke = () => {
       {({ incidents }) => {
         const open = incidents.filter(incident => incident.state === 'open');
         if (open.length > 0) return <Stories incidents={open} heading="What broke" />;
-        if (incidents.length > 0) return <Stories incidents={incidents.slice(0, 3)} heading="Nothing is broken now. Before" />;
+        if (incidents.length > 0)
+          return <Stories incidents={incidents.slice(0, 3)} heading="Nothing is broken now. Before" />;
         return (
           <Panel title="What broke">
-            <Empty title="Nothing in this time range." help="When something does, its story stands here: who caused it, the evidence, and what would help." />
+            <Empty
+              title="Nothing in this time range."
+              help="When something does, its story stands here: who caused it, the evidence, and what would help."
+            />
           </Panel>
         );
       }}
@@ -96,7 +103,8 @@ const order = (list: Suggestion[]): Suggestion[] => {
 const WhatToDo = () => {
   const answer = useResource<{ suggestions: Suggestion[] }>('/suggestions?state=open&limit=20');
   const list = order(answer.data?.suggestions ?? []);
-  if (list.length === 0) return answer.problem && !answer.data ? <ProblemView problem={answer.problem} /> : null;
+  if (list.length === 0)
+    return answer.problem && !answer.data ? <ProblemView problem={answer.problem} /> : null;
   return (
     <Panel title="What to do now" aside={<a href={href('/suggestions')}>All suggestions</a>}>
       <div class="stack">
@@ -110,7 +118,12 @@ const WhatToDo = () => {
 
 export const Overview = () => {
   const { status, problem } = useLive();
-  if (!status) return problem ? <ProblemView problem={problem} /> : <Skeleton size="l" label="Loading the state of the mesh" />;
+  if (!status)
+    return problem ? (
+      <ProblemView problem={problem} />
+    ) : (
+      <Skeleton size="l" label="Loading the state of the mesh" />
+    );
   if (status.health.level === 'empty' || status.event_time_ms === null) return <Welcome status={status} />;
   return (
     <div class="stack">

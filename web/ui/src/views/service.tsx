@@ -78,12 +78,16 @@ const Traces = ({ service, exemplars }: { service: string; exemplars: Exemplar[]
     title="Example traces"
     aside={
       <>
-        <a href={href('/traces', { service })}>All</a> · <a href={href('/traces', { service, error: 'true' })}>Failing only</a>
+        <a href={href('/traces', { service })}>All</a> ·{' '}
+        <a href={href('/traces', { service, error: 'true' })}>Failing only</a>
       </>
     }
   >
     {exemplars.length === 0 ? (
-      <Empty title="No example in this range." help="Examples are kept while spans arrive; metrics alone bring none." />
+      <Empty
+        title="No example in this range."
+        help="Examples are kept while spans arrive; metrics alone bring none."
+      />
     ) : (
       <Table<Exemplar>
         id="tsort"
@@ -101,9 +105,24 @@ const Traces = ({ service, exemplars }: { service: string; exemplars: Exemplar[]
               </a>
             ),
           },
-          { key: 'time', label: 'Time', sort: row => row.time_ms, cell: row => <Moment ms={row.time_ms} short /> },
-          { key: 'duration', label: 'Duration', number: true, sort: row => row.duration_s, cell: row => duration(row.duration_s) },
-          { key: 'error', label: 'Outcome', cell: row => <Badge level={row.error ? 'critical' : 'ok'} word={row.error ? 'failed' : 'fine'} /> },
+          {
+            key: 'time',
+            label: 'Time',
+            sort: row => row.time_ms,
+            cell: row => <Moment ms={row.time_ms} short />,
+          },
+          {
+            key: 'duration',
+            label: 'Duration',
+            number: true,
+            sort: row => row.duration_s,
+            cell: row => duration(row.duration_s),
+          },
+          {
+            key: 'error',
+            label: 'Outcome',
+            cell: row => <Badge level={row.error ? 'critical' : 'ok'} word={row.error ? 'failed' : 'fine'} />,
+          },
         ]}
       />
     )}
@@ -118,7 +137,8 @@ const Head = ({ service }: { service: ServiceDetail }) => (
   >
     {service.incident !== null && service.incident !== undefined && (
       <p class="banner tone-critical">
-        Part of <a href={incidentHref(service.incident)}>incident #{String(service.incident)}</a>; the charts mark it.
+        Part of <a href={incidentHref(service.incident)}>incident #{String(service.incident)}</a>; the charts
+        mark it.
       </p>
     )}
     <dl class="facts">
@@ -194,7 +214,9 @@ const Signals = ({ id }: { id: string }) => {
 
 export const ServiceView = () => {
   const id = useParameter('id');
-  const answer = useResource<ServiceDetail>(withQuery(`/services/${encodeURIComponent(id)}`, rangeQuery(useRange())));
+  const answer = useResource<ServiceDetail>(
+    withQuery(`/services/${encodeURIComponent(id)}`, rangeQuery(useRange())),
+  );
   return (
     <Show of={answer} size="l">
       {service => (
@@ -203,11 +225,25 @@ export const ServiceView = () => {
           <Signals id={service.id} />
           <Neighbourhood id={service.id} />
           <div class="columns">
-            <Panel title="Called by" aside={<span class="muted small">{plural(service.callers.length, 'caller')}</span>}>
-              {service.callers.length ? <EdgeTable id="callersort" edges={service.callers} show="caller" /> : <Empty title="Nobody in the mesh: requests enter here." />}
+            <Panel
+              title="Called by"
+              aside={<span class="muted small">{plural(service.callers.length, 'caller')}</span>}
+            >
+              {service.callers.length ? (
+                <EdgeTable id="callersort" edges={service.callers} show="caller" />
+              ) : (
+                <Empty title="Nobody in the mesh: requests enter here." />
+              )}
             </Panel>
-            <Panel title="Calls" aside={<span class="muted small">{plural(service.callees.length, 'callee')}</span>}>
-              {service.callees.length ? <EdgeTable id="calleesort" edges={service.callees} show="callee" /> : <Empty title="Calls no other service that telemetry shows." />}
+            <Panel
+              title="Calls"
+              aside={<span class="muted small">{plural(service.callees.length, 'callee')}</span>}
+            >
+              {service.callees.length ? (
+                <EdgeTable id="calleesort" edges={service.callees} show="callee" />
+              ) : (
+                <Empty title="Calls no other service that telemetry shows." />
+              )}
             </Panel>
             <Parts scope="version" title="Versions" rows={service.versions} name={row => row.version} />
             <Parts scope="zone" title="Zones" rows={service.zones} name={row => row.zone} />
@@ -216,9 +252,22 @@ export const ServiceView = () => {
               title="Instances"
               rows={service.instances}
               name={row => row.instance}
-              more={[{ key: 'version', label: 'version', minor: true, sort: row => row.version, cell: row => row.version ?? '' }]}
+              more={[
+                {
+                  key: 'version',
+                  label: 'version',
+                  minor: true,
+                  sort: row => row.version,
+                  cell: row => row.version ?? '',
+                },
+              ]}
             />
-            <Parts scope="operation" title="Operations" rows={service.operations} name={row => row.operation} />
+            <Parts
+              scope="operation"
+              title="Operations"
+              rows={service.operations}
+              name={row => row.operation}
+            />
           </div>
         </div>
       )}
@@ -234,7 +283,10 @@ export const EdgeView = () => {
   const edge = graph.data?.edges.find(item => item.id === id);
   return (
     <div class="stack">
-      <Panel title={<>Call {id.replace('>', ' → ')}</>} aside={edge && <Badge level={levelOf(edge.health)} />}>
+      <Panel
+        title={<>Call {id.replace('>', ' → ')}</>}
+        aside={edge && <Badge level={levelOf(edge.health)} />}
+      >
         <Show of={answer} size="l">
           {series => <GoldenCharts series={series} />}
         </Show>
@@ -249,7 +301,12 @@ export const EdgeView = () => {
               rows={edge.versions ?? []}
               rowKey={row => `${row.version} ${row.zone}`}
               columns={[
-                { key: 'version', label: 'Version', sort: row => row.version, cell: row => row.version || '–' },
+                {
+                  key: 'version',
+                  label: 'Version',
+                  sort: row => row.version,
+                  cell: row => row.version || '–',
+                },
                 { key: 'zone', label: 'Zone', sort: row => row.zone, cell: row => row.zone || '–' },
                 ...goldenColumns<{ version: string; zone: string; golden: Golden }>(row => row.golden),
               ]}

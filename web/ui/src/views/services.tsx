@@ -39,7 +39,13 @@ const columns: Column<Service>[] = [
     ),
   },
   ...goldenColumns<Service>(row => row.golden),
-  { key: 'trend', label: 'Trend', minor: true, hint: 'Requests (line) and failing share (dashed)', cell: row => <Sparkline service={row.id} /> },
+  {
+    key: 'trend',
+    label: 'Trend',
+    minor: true,
+    hint: 'Requests (line) and failing share (dashed)',
+    cell: row => <Sparkline service={row.id} />,
+  },
   {
     key: 'versions',
     label: 'Versions',
@@ -47,13 +53,24 @@ const columns: Column<Service>[] = [
     sort: row => row.versions?.length ?? 0,
     cell: row => <span class="clip">{(row.versions ?? []).join(', ') || '–'}</span>,
   },
-  { key: 'instances', label: 'Instances', number: true, minor: true, sort: row => row.instances, cell: row => exact(row.instances) },
+  {
+    key: 'instances',
+    label: 'Instances',
+    number: true,
+    minor: true,
+    sort: row => row.instances,
+    cell: row => exact(row.instances),
+  },
   {
     key: 'incident',
     label: 'Incident',
     sort: row => (row.incident === null ? 0 : 1),
     cell: row =>
-      row.incident === null || row.incident === undefined ? '' : <a href={incidentHref(row.incident)}>#{String(row.incident)}</a>,
+      row.incident === null || row.incident === undefined ? (
+        ''
+      ) : (
+        <a href={incidentHref(row.incident)}>#{String(row.incident)}</a>
+      ),
   },
 ];
 
@@ -89,17 +106,23 @@ export const ServiceTable = () => {
             aria-pressed={only === level}
             onClick={() => change({ health: only === level ? null : level }, true)}
           >
-            <Badge level={level} word={`${text.health[level]} ${whole.data ? whole.data.services.filter(s => s.health === level).length : ''}`} />
+            <Badge
+              level={level}
+              word={`${text.health[level]} ${whole.data ? whole.data.services.filter(s => s.health === level).length : ''}`}
+            />
           </button>
         ))}
       </div>
       <Show of={answer} size="l">
         {list => {
           const rows = list.services.filter(service => matches(service, search, only));
-          if (list.services.length === 0 && !search) return <Empty title={text.empty.noServices} help={text.empty.noServicesHelp} />;
+          if (list.services.length === 0 && !search)
+            return <Empty title={text.empty.noServices} help={text.empty.noServicesHelp} />;
           if (rows.length === 0) {
             return (
-              <Empty title={`${text.empty.noMatch} “${search}${only ? ` ${text.health[only as 'ok']}` : ''}”.`}>
+              <Empty
+                title={`${text.empty.noMatch} “${search}${only ? ` ${text.health[only as 'ok']}` : ''}”.`}
+              >
                 <button type="button" class="button" onClick={() => change({ search: null, health: null })}>
                   Show all {exact(list.services.length)}
                 </button>
@@ -108,9 +131,19 @@ export const ServiceTable = () => {
           }
           return (
             <>
-              <Table id="sort" label="Services" columns={columns} rows={rows} rowKey={row => row.id} initial="-health" rowClass={row => `row-${levelOf(row.health)}`} />
+              <Table
+                id="sort"
+                label="Services"
+                columns={columns}
+                rows={rows}
+                rowKey={row => row.id}
+                initial="-health"
+                rowClass={row => `row-${levelOf(row.health)}`}
+              />
               {list.next && (
-                <p class="muted small">The first {exact(list.services.length)} services; the search looks through all of them.</p>
+                <p class="muted small">
+                  The first {exact(list.services.length)} services; the search looks through all of them.
+                </p>
               )}
             </>
           );

@@ -6,7 +6,8 @@ import { ServiceName } from '../parts/basics.tsx';
 import { duration, percent, rate } from '../format.ts';
 import { edgeHref, serviceHref } from '../state/router.ts';
 
-const errorTone = (golden: Golden): string => ((golden.error_ratio ?? 0) >= 0.01 ? 'tone-critical strong' : '');
+const errorTone = (golden: Golden): string =>
+  (golden.error_ratio ?? 0) >= 0.01 ? 'tone-critical strong' : '';
 
 export const goldenColumns = <Row,>(of: (row: Row) => Golden): Column<Row>[] => [
   {
@@ -44,7 +45,15 @@ export const goldenColumns = <Row,>(of: (row: Row) => Golden): Column<Row>[] => 
   },
 ];
 
-export const EdgeTable = ({ id, edges, show }: { id: string; edges: Edge[]; show: 'caller' | 'callee' | 'both' }) => {
+export const EdgeTable = ({
+  id,
+  edges,
+  show,
+}: {
+  id: string;
+  edges: Edge[];
+  show: 'caller' | 'callee' | 'both';
+}) => {
   const other = (edge: Edge): string => (show === 'caller' ? edge.caller : edge.callee);
   const name: Column<Edge> =
     show === 'both'

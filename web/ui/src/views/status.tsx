@@ -62,7 +62,10 @@ const Drops = ({ status }: { status: Status }) => {
   return (
     <Panel title="Dropped, refused or folded away">
       {drops.length === 0 ? (
-        <Empty title="Nothing was dropped." help="Every limit has a counter; one that was met would stand here with its reason." />
+        <Empty
+          title="Nothing was dropped."
+          help="Every limit has a counter; one that was met would stand here with its reason."
+        />
       ) : (
         <Table
           id="sort"
@@ -71,9 +74,25 @@ const Drops = ({ status }: { status: Status }) => {
           rowKey={row => row.metric + labelsOf(row.labels)}
           initial="-value"
           columns={[
-            { key: 'metric', label: 'Counter', sort: row => row.metric, cell: row => <span class="mono">{row.metric}</span> },
-            { key: 'labels', label: 'Reason', sort: row => labelsOf(row.labels), cell: row => labelsOf(row.labels) },
-            { key: 'value', label: 'Times', number: true, sort: row => row.value, cell: row => exact(row.value) },
+            {
+              key: 'metric',
+              label: 'Counter',
+              sort: row => row.metric,
+              cell: row => <span class="mono">{row.metric}</span>,
+            },
+            {
+              key: 'labels',
+              label: 'Reason',
+              sort: row => labelsOf(row.labels),
+              cell: row => labelsOf(row.labels),
+            },
+            {
+              key: 'value',
+              label: 'Times',
+              number: true,
+              sort: row => row.value,
+              cell: row => exact(row.value),
+            },
           ]}
         />
       )}
@@ -89,9 +108,23 @@ export const StatusView = () => {
       <Facts status={status} />
       <Drops status={status} />
       <p class="muted small">
-        The same for machines: <a href="/metrics" data-plain>/metrics</a>, <a href="/api/v1/status" data-plain>/api/v1/status</a>,{' '}
-        <a href="/api/v1/openapi.yaml" data-plain>openapi.yaml</a>. Licences of what this page contains:{' '}
-        <a href="/licenses.txt" data-plain>licenses.txt</a>.
+        The same for machines:{' '}
+        <a href="/metrics" data-plain>
+          /metrics
+        </a>
+        ,{' '}
+        <a href="/api/v1/status" data-plain>
+          /api/v1/status
+        </a>
+        ,{' '}
+        <a href="/api/v1/openapi.yaml" data-plain>
+          openapi.yaml
+        </a>
+        . Licences of what this page contains:{' '}
+        <a href="/licenses.txt" data-plain>
+          licenses.txt
+        </a>
+        .
       </p>
     </div>
   );

@@ -36,7 +36,12 @@ const LoadRow = ({ load, widest }: { load: LoadChange; widest: number }) => (
     <span class="load-target" title={load.target}>
       {load.target}
     </span>
-    <Bar now={load.now_rate ?? 0} then={load.predicted_rate ?? 0} mark={load.highest_seen_rate} widest={widest} />
+    <Bar
+      now={load.now_rate ?? 0}
+      then={load.predicted_rate ?? 0}
+      mark={load.highest_seen_rate}
+      widest={widest}
+    />
     <span class="small">
       {rate(load.now_rate)} → <strong>{rate(load.predicted_rate)}</strong>
       <span class="muted"> · has borne {rate(load.highest_seen_rate)}</span>
@@ -47,13 +52,20 @@ const LoadRow = ({ load, widest }: { load: LoadChange; widest: number }) => (
 const Effect = ({ suggestion }: { suggestion: Suggestion }) => {
   const { effect, capacity } = suggestion;
   const load = effect?.load ?? [];
-  const widest = Math.max(0, ...load.flatMap(l => [l.now_rate ?? 0, l.predicted_rate ?? 0, l.highest_seen_rate ?? 0]));
+  const widest = Math.max(
+    0,
+    ...load.flatMap(l => [l.now_rate ?? 0, l.predicted_rate ?? 0, l.highest_seen_rate ?? 0]),
+  );
   return (
     <div class="effect">
       <dl class="facts">
-        {effect?.error_ratio && <Prediction name="Failing requests" effect={effect.error_ratio} format={percent} />}
+        {effect?.error_ratio && (
+          <Prediction name="Failing requests" effect={effect.error_ratio} format={percent} />
+        )}
         {effect?.p99_s && <Prediction name="Latency p99" effect={effect.p99_s} format={duration} />}
-        {suggestion.confidence !== null && <Fact name={words.confidence}>{percent(suggestion.confidence)}</Fact>}
+        {suggestion.confidence !== null && (
+          <Fact name={words.confidence}>{percent(suggestion.confidence)}</Fact>
+        )}
         {suggestion.blast_radius && <Fact name={words.blast}>{suggestion.blast_radius}</Fact>}
         {suggestion.expires_ms !== null && suggestion.state === 'open' && (
           <Fact name={words.expires}>
@@ -93,7 +105,10 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
     setBusy(true);
     setFailure('');
     try {
-      await post<Suggestion>(`/suggestions/${encodeURIComponent(String(suggestion.id))}/${verb}`, reason ? { reason } : {});
+      await post<Suggestion>(
+        `/suggestions/${encodeURIComponent(String(suggestion.id))}/${verb}`,
+        reason ? { reason } : {},
+      );
     } catch (error) {
       const problem = error instanceof Problem ? error : null;
       setFailure(`${text.problem[problem?.kind ?? 'server']}. ${problem?.message ?? ''}`);
@@ -114,7 +129,12 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
           autocomplete="off"
         />
       </label>
-      <button type="button" class="button button-strong" disabled={busy} onClick={() => void decide('accept')}>
+      <button
+        type="button"
+        class="button button-strong"
+        disabled={busy}
+        onClick={() => void decide('accept')}
+      >
         {words.accept}
       </button>
       <button type="button" class="button" disabled={busy} onClick={() => void decide('dismiss')}>
@@ -132,7 +152,13 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
 export const StatePill = ({ state }: { state: string }) => <span class={`pill pill-${state}`}>{state}</span>;
 
 /** `brief`: on the overview the objects are folded to the diff of each. */
-export const SuggestionCard = ({ suggestion, linked = true }: { suggestion: Suggestion; linked?: boolean }) => {
+export const SuggestionCard = ({
+  suggestion,
+  linked = true,
+}: {
+  suggestion: Suggestion;
+  linked?: boolean;
+}) => {
   const abstains = suggestion.kind === 'none';
   return (
     <article class="suggestion" data-suggestion={String(suggestion.id)}>
@@ -196,7 +222,9 @@ export const SuggestionView = () => {
     <Panel
       title={`Suggestion ${id}`}
       aside={
-        answer.data?.incident != null && <a href={incidentHref(answer.data.incident)}>Incident #{String(answer.data.incident)}</a>
+        answer.data?.incident != null && (
+          <a href={incidentHref(answer.data.incident)}>Incident #{String(answer.data.incident)}</a>
+        )
       }
     >
       <Show of={answer} size="l">
@@ -210,7 +238,9 @@ const states = ['open', 'accepted', 'dismissed', 'expired', 'all'];
 
 export const SuggestionsView = () => {
   const state = useParameter('state', 'all');
-  const answer = useResource<{ suggestions: Suggestion[] }>(`/suggestions?state=${encodeURIComponent(state)}&limit=50`);
+  const answer = useResource<{ suggestions: Suggestion[] }>(
+    `/suggestions?state=${encodeURIComponent(state)}&limit=50`,
+  );
   return (
     <Panel title="Suggestions">
       <Choices name="state" values={states} current={state} />
@@ -234,7 +264,13 @@ export const SuggestionsView = () => {
 export const Choices = ({ name, values, current }: { name: string; values: string[]; current: string }) => (
   <div class="filters" role="group" aria-label={name}>
     {values.map(value => (
-      <button key={value} type="button" class="chip" aria-pressed={value === current} onClick={() => change({ [name]: value }, true)}>
+      <button
+        key={value}
+        type="button"
+        class="chip"
+        aria-pressed={value === current}
+        onClick={() => change({ [name]: value }, true)}
+      >
         {value}
       </button>
     ))}

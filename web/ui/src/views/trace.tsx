@@ -17,7 +17,8 @@ const colours = 8;
 const colourOf = (services: string[]): Map<string, string> =>
   new Map([...new Set(services)].map((service, i) => [service, `fill-service-${i % colours}`]));
 
-const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value) ?? '');
+const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 
 const Attributes = ({ title, of }: { title: string; of: Record<string, unknown> | undefined }) => {
   const entries = Object.entries(of ?? {});
@@ -144,8 +145,14 @@ export const TraceView = () => {
                 {failed}
               </Fact>
             </dl>
-            {trace.spans.length === 0 ? <Empty title="This trace has no spans any more: retention took them." /> : <Rows trace={trace} />}
-            <p class="muted small">Bold bars lie on the critical path: shortening any other span would not make the request faster.</p>
+            {trace.spans.length === 0 ? (
+              <Empty title="This trace has no spans any more: retention took them." />
+            ) : (
+              <Rows trace={trace} />
+            )}
+            <p class="muted small">
+              Bold bars lie on the critical path: shortening any other span would not make the request faster.
+            </p>
           </Panel>
         );
       }}

@@ -26,14 +26,22 @@ const Filters = () => {
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const values = Object.fromEntries(['service', ...fields.map(([name]) => name)].map(name => [name, String(form.get(name) ?? '').trim()]));
+    const values = Object.fromEntries(
+      ['service', ...fields.map(([name]) => name)].map(name => [name, String(form.get(name) ?? '').trim()]),
+    );
     change({ ...values, error: form.get('error') === 'on' ? 'true' : null });
   };
   return (
     <form class="filters filters-form" onSubmit={submit}>
       <label>
         Service
-        <input name="service" list="service-names" value={query.get('service') ?? ''} placeholder="any" autocomplete="off" />
+        <input
+          name="service"
+          list="service-names"
+          value={query.get('service') ?? ''}
+          placeholder="any"
+          autocomplete="off"
+        />
       </label>
       <datalist id="service-names">
         {(services.data?.services ?? []).slice(0, 500).map(service => (
@@ -83,7 +91,13 @@ const Results = ({ list }: { list: TraceList }) => {
               </a>
             ),
           },
-          { key: 'time', label: 'Time', largestFirst: true, sort: row => row.start_ms, cell: row => <Moment ms={row.start_ms} short /> },
+          {
+            key: 'time',
+            label: 'Time',
+            largestFirst: true,
+            sort: row => row.start_ms,
+            cell: row => <Moment ms={row.start_ms} short />,
+          },
           {
             key: 'duration',
             label: 'Trace duration',
@@ -92,17 +106,32 @@ const Results = ({ list }: { list: TraceList }) => {
             cell: row => (
               <span class="trace-duration">
                 {duration(row.duration_s)}
-                <ShareBar share={longest > 0 ? (row.duration_s ?? 0) / longest : 0} tone={row.errors > 0 ? 'fill-critical' : 'fill-accent'} />
+                <ShareBar
+                  share={longest > 0 ? (row.duration_s ?? 0) / longest : 0}
+                  tone={row.errors > 0 ? 'fill-critical' : 'fill-accent'}
+                />
               </span>
             ),
           },
-          { key: 'spans', label: 'Spans', number: true, minor: true, sort: row => row.spans, cell: row => exact(row.spans) },
+          {
+            key: 'spans',
+            label: 'Spans',
+            number: true,
+            minor: true,
+            sort: row => row.spans,
+            cell: row => exact(row.spans),
+          },
           {
             key: 'errors',
             label: 'Outcome',
             largestFirst: true,
             sort: row => row.errors,
-            cell: row => <Badge level={row.errors > 0 ? 'critical' : 'ok'} word={row.errors > 0 ? plural(row.errors, 'failed span') : 'fine'} />,
+            cell: row => (
+              <Badge
+                level={row.errors > 0 ? 'critical' : 'ok'}
+                word={row.errors > 0 ? plural(row.errors, 'failed span') : 'fine'}
+              />
+            ),
           },
           {
             key: 'services',
@@ -129,15 +158,24 @@ const Results = ({ list }: { list: TraceList }) => {
 export const TracesView = () => {
   const { query } = usePlace();
   const asked = Object.fromEntries(
-    ['service', 'operation', 'min_duration', 'max_duration', 'error', 'attribute'].map(name => [name, query.get(name)]),
+    ['service', 'operation', 'min_duration', 'max_duration', 'error', 'attribute'].map(name => [
+      name,
+      query.get(name),
+    ]),
   );
-  const answer = useResource<TraceList>(withQuery('/traces', { ...rangeQuery(useRange()), ...asked, limit: 100 }));
+  const answer = useResource<TraceList>(
+    withQuery('/traces', { ...rangeQuery(useRange()), ...asked, limit: 100 }),
+  );
   return (
     <Panel title="Traces">
       <Filters />
       <Show of={answer} size="l">
         {list =>
-          list.traces.length === 0 ? <Empty title={text.empty.noTraces} help={text.empty.noTracesHelp} /> : <Results list={list} />
+          list.traces.length === 0 ? (
+            <Empty title={text.empty.noTraces} help={text.empty.noTracesHelp} />
+          ) : (
+            <Results list={list} />
+          )
         }
       </Show>
     </Panel>

@@ -29,9 +29,13 @@ const nano = (text: string | undefined): bigint => {
 const seconds = (ns: bigint): number => Number(ns) / 1e9;
 
 const earliest = (spans: Span[]): bigint =>
-  spans.reduce((least, span) => (nano(span.start_ns) < least ? nano(span.start_ns) : least), nano(spans[0]?.start_ns));
+  spans.reduce(
+    (least, span) => (nano(span.start_ns) < least ? nano(span.start_ns) : least),
+    nano(spans[0]?.start_ns),
+  );
 
-const byStart = (a: Row, b: Row): number => a.start_s - b.start_s || (a.span.span_id < b.span.span_id ? -1 : 1);
+const byStart = (a: Row, b: Row): number =>
+  a.start_s - b.start_s || (a.span.span_id < b.span.span_id ? -1 : 1);
 
 /** Walks from the end of the root to its start, always into the child that finished last before that point. */
 const markCritical = (roots: Row[], childrenOf: Map<string, Row[]>): void => {
@@ -44,7 +48,9 @@ const markCritical = (roots: Row[], childrenOf: Map<string, Row[]>): void => {
     seen.add(top.row);
     top.row.critical = true;
     let until = top.until;
-    const ends = [...(childrenOf.get(top.row.span.span_id) ?? [])].sort((a, b) => b.start_s + b.duration_s - (a.start_s + a.duration_s));
+    const ends = [...(childrenOf.get(top.row.span.span_id) ?? [])].sort(
+      (a, b) => b.start_s + b.duration_s - (a.start_s + a.duration_s),
+    );
     for (const child of ends) {
       const end = child.start_s + child.duration_s;
       if (end > until + 1e-9 && child.start_s >= until) continue;

@@ -42,7 +42,10 @@ export const Welcome = ({ status }: { status: Status }) => {
         </div>
       </dl>
       <Drops status={status} />
-      <Command label={words.sdk} value={`export OTEL_EXPORTER_OTLP_ENDPOINT=http://${http} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n# or gRPC:\nexport OTEL_EXPORTER_OTLP_ENDPOINT=http://${grpc} OTEL_EXPORTER_OTLP_PROTOCOL=grpc`} />
+      <Command
+        label={words.sdk}
+        value={`export OTEL_EXPORTER_OTLP_ENDPOINT=http://${http} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n# or gRPC:\nexport OTEL_EXPORTER_OTLP_ENDPOINT=http://${grpc} OTEL_EXPORTER_OTLP_PROTOCOL=grpc`}
+      />
       <Command label={words.curl} value={oneSpan(http)} />
       <Command label={words.replay} value={`seismesh replay FILE.jsonl.gz --to http://${http}`} />
     </Panel>
@@ -70,4 +73,8 @@ const Drops = ({ status }: { status: Status }) => {
 };
 
 export const labelsOf = (labels: Record<string, string> | string | null): string =>
-  typeof labels === 'string' ? labels : Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`).join(', ');
+  typeof labels === 'string'
+    ? labels
+    : Object.entries(labels ?? {})
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', ');
