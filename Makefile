@@ -1,13 +1,15 @@
 # seismesh: one readable build. `make help` lists what can be made.
 #
-#   make VARIANT=debug …   build/debug: -O1, assertions verbose
+#   make VARIANT=debug …   build/debug: -O1, for a debugger
 #   make VARIANT=asan …    build/asan: AddressSanitizer and UndefinedBehaviorSanitizer
 #   make VARIANT=tsan …    build/tsan: ThreadSanitizer
 #   make VARIANT=fuzz …    build/fuzz: clang, libFuzzer, ASan, UBSan
+#   make V=1 …             shows the commands
 
 VERSION := 0.1.0
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
+PREFIX  ?= /usr/local
 CC      := gcc
 
 PACKAGES := libprotobuf-c libmicrohttpd libnghttp2 sqlite3 zlib libzstd libcurl jansson yaml-0.1 libxxhash
@@ -26,55 +28,106 @@ ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
 
-CFLAGS = -std=gnu17 $(WARNINGS) $(HARDENED) $(FLAGS_$(VARIANT)) -I. -I$(BUILD)/generated -DSEISMESH_VERSION='"$(VERSION)"' \
-         $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) -pthread
-LDLIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+CFLAGS := -std=gnu17 $(WARNINGS) $(HARDENED) $(FLAGS_$(VARIANT)) -I. -I$(BUILD)/generated -pthread \
+          -DSEISMESH_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+Q      := $(if $(V),,@)
+SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base collector/receive collector/journal collector/fold collector/dialect collector/rollup collector/store \
-           analyzer analyzer/baseline analyzer/detect analyzer/routing exporters web cli
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/routing exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o
 LIBRARY := $(BUILD)/libseismesh.a
-UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(filter tests/%,$(shell find tests -name 'test_*.c' 2>/dev/null)))
+UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,loadgen.c sink.c fold_alone.c)
+PAGE    := build/ui/dist/index.html.gz
+UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: help all unit clean
+.PHONY: all run test unit fuzz bench bench-tools torture install format help clean
 .SECONDARY:
 
-all: $(BUILD)/seismesh ## build the program (build/release/seismesh)
+all: $(BUILD)/seismesh ## build the program: build/release/seismesh
+
+run: ## install what is missing, build, and run with a recorded incident (Ctrl-C stops)
+	@./packages.sh run
+	@$(MAKE) --no-print-directory -j2 all
+	@datasets/demo.sh $(BUILD)/seismesh
+
+test: ## install what tests need, build, run everything; ends with "N passed, N failed"
+	@./packages.sh test
+	@$(MAKE) --no-print-directory -j2 all
+	@tests/run.sh
+
+unit: $(UNIT) ## build the unit tests of this VARIANT
+fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)
+bench-tools: $(BENCH)
+
+bench: all bench-tools ## measure W0 against its ledger (tests/bench/w0.sh)
+	@tests/bench/w0.sh
+
+torture: all bench-tools ## 10 million spans, kill -9 ten times, nothing lost, nothing twice (tests/bench/kill.py)
+	@tests/bench/kill.py --spans 10000000 --kills 10
+
+install: $(BUILD)/seismesh ## install program and manual below PREFIX (/usr/local)
+	install -D -m 755 $(BUILD)/seismesh $(DESTDIR)$(PREFIX)/bin/seismesh
+	install -D -m 644 docs/seismesh.1 $(DESTDIR)$(PREFIX)/share/man/man1/seismesh.1
+
+format: ## bring all C files into shape
+	clang-format -i $$(git ls-files '*.c' '*.h')
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-$(BUILD)/seismesh: $(BUILD)/cli/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) $(LINKED) -o $@ $< $(LIBRARY) $(LDLIBS)
-
-$(LIBRARY): $(OBJECTS)
-	@rm -f $@
-	ar rcs $@ $^
-
-$(BUILD)/%.o: %.c | $(BUILD)/generated/otlp.pb-c.h
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
-
-$(BUILD)/generated/otlp.pb-c.h: proto/otlp.proto
-	@mkdir -p $(@D)
-	protoc-c --c_out=$(@D) -I proto $<
-
-$(BUILD)/generated/otlp.pb-c.o: $(BUILD)/generated/otlp.pb-c.h
-	$(CC) $(CFLAGS) -Wno-conversion -c -o $@ $(BUILD)/generated/otlp.pb-c.c
-
-$(BUILD)/tests/%: tests/%.c $(LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS)
-
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS)
-
-unit: $(UNIT) ## build and run the unit tests of this VARIANT
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 clean: ## remove what was built
 	rm -rf build
+
+$(BUILD)/seismesh: $(BUILD)/cli/main.o $(LIBRARY)
+	$(SAY) link $@
+	$(Q)$(CC) $(CFLAGS) $(LINKED) -o $@ $< $(LIBRARY) $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | $(BUILD)/generated/otlp.pb-c.h
+	@mkdir -p $(@D)
+	$(SAY) cc $<
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/generated/otlp.pb-c.h: proto/otlp.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c --c_out=$(@D) -I proto $<
+
+$(BUILD)/generated/otlp.pb-c.o: $(BUILD)/generated/otlp.pb-c.h
+	$(SAY) cc $(@:.o=.c)
+	$(Q)$(CC) $(CFLAGS) -Wno-conversion -c -o $@ $(BUILD)/generated/otlp.pb-c.c
+
+# The page: bundled once for all variants, compressed, and embedded.
+$(PAGE): $(UI)
+	$(SAY) page $@
+	$(Q)web/ui/install.sh
+	$(Q)node web/ui/build.mjs build/ui/dist
+
+$(BUILD)/generated/assets.S: web/embed.sh web/openapi.yaml $(PAGE)
+	@mkdir -p $(@D)
+	$(Q)sh web/embed.sh $@ web/openapi.yaml build/ui/dist
+
+$(BUILD)/generated/assets.o: $(BUILD)/generated/assets.S
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(wildcard tests/bench/*.[ch]) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(SAY) link $@
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(filter-out $(wildcard tests/bench/test_*.c) $(patsubst %,tests/bench/%,loadgen.c sink.c fold_alone.c),$(wildcard tests/bench/*.c)) $(LIBRARY) $(LDLIBS)
+
+$(BUILD)/tests/%: tests/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(SAY) link $@
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@mkdir -p $(@D)
+	$(SAY) link $@
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(LIBRARY) $(LDLIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
