@@ -1,53 +1,9 @@
-#include "collector/receive/receiver.h"
-#include "tests/collector/receive/fake_journal.h"
+#include "tests/collector/receive/house.h"
 #include "tests/collector/receive/http_client.h"
 #include "tests/collector/receive/sample.h"
-#include "tests/test.h"
 
 #define PROTOBUF "Content-Type: application/x-protobuf\r\n"
 #define JSON     "Content-Type: application/json\r\n"
-
-enum { LIMIT = 1024 * 1024 };
-
-typedef struct {
-    fake_journal_t *journal;
-    counters_t counters;
-    intake_t intake;
-    receiver_config_t config;
-    receiver_t *receiver;
-    uint16_t port;
-} house_t;
-
-static void house_open(house_t *house) {
-    char why[256] = "";
-    if (house->config.host == NULL) house->config.host = "127.0.0.1";
-    if (house->config.request_bytes == 0) house->config.request_bytes = LIMIT;
-    if (house->config.memory_bytes == 0) house->config.memory_bytes = 16 * LIMIT;
-    if (house->config.connections == 0) house->config.connections = 100;
-    if (house->config.header_timeout_s == 0) house->config.header_timeout_s = 10;
-    if (house->config.body_timeout_s == 0) house->config.body_timeout_s = 30;
-    house->config.threads = 2;
-    house->journal = fake_journal_open();
-    house->intake =
-        (intake_t){.journal = &house->journal->journal, .clock = &clock_system, .counters = &house->counters};
-    err_t err = otlp_http_start(&house->config, &house->intake, &house->receiver, why, sizeof why);
-    if (err != ERR_OK) {
-        (void)fprintf(stderr, "%s\n", why);
-        abort();
-    }
-    house->port = receiver_port(house->receiver);
-}
-
-/* Closes as the daemon does: the receivers first, the journal behind them. */
-static void house_close(house_t *house) {
-    receiver_stop(house->receiver);
-    CHECK_EQUAL(house->intake.held_bytes, 0);
-    fake_journal_close(house->journal);
-}
-
-static uint64_t counter(const house_t *house, counter_t which) {
-    return counters_get(&house->counters, which);
-}
 
 static void expect(http_reply_t reply, int status) {
     CHECK_EQUAL(reply.status, status);
@@ -74,7 +30,7 @@ static void expect_refusal(http_reply_t reply, int status, int code, bool retry,
 
 TEST(all_three_signals_are_accepted_and_journaled_as_they_came) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t bodies[] = {sample_traces(5, 0), sample_metrics(), sample_logs()};
     const char *paths[] = {"/v1/traces", "/v1/metrics", "/v1/logs"};
     for (size_t i = 0; i < 3; i++) {
@@ -97,7 +53,7 @@ TEST(all_three_signals_are_accepted_and_journaled_as_they_came) {
 
 TEST(compressed_bodies_are_journaled_inflated) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t raw = sample_traces(50, 0);
     buffer_t packed[] = {sample_gzip(buffer_slice(&raw)), sample_zstd(buffer_slice(&raw))};
     const char *headers[] = {PROTOBUF "Content-Encoding: gzip\r\n", PROTOBUF "Content-Encoding: zstd\r\n"};
@@ -116,7 +72,7 @@ TEST(compressed_bodies_are_journaled_inflated) {
 
 TEST(json_becomes_protobuf_and_is_answered_in_json) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     http_reply_t reply = client_request(house.port, "POST", "/v1/traces",
                                         "Content-Type: application/json; charset=utf-8\r\n", slice_text(SAMPLE_JSON));
     CHECK_EQUAL(reply.status, 200);
@@ -134,7 +90,7 @@ TEST(json_becomes_protobuf_and_is_answered_in_json) {
 
 TEST(an_empty_request_succeeds_and_is_not_journaled) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     expect(client_request(house.port, "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
     expect(client_request(house.port, "POST", "/v1/logs", JSON, slice_text("{}")), 200);
     CHECK_EQUAL(fake_journal_count(house.journal), 0);
@@ -143,7 +99,7 @@ TEST(an_empty_request_succeeds_and_is_not_journaled) {
 
 TEST(bad_spans_are_named_by_a_partial_success) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t body = sample_traces(10, 3);
     http_reply_t reply = client_request(house.port, "POST", "/v1/traces", PROTOBUF, buffer_slice(&body));
     CHECK_EQUAL(reply.status, 200);
@@ -162,7 +118,7 @@ TEST(bad_spans_are_named_by_a_partial_success) {
 
 TEST(what_is_malformed_is_400_in_the_format_of_the_request) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     slice_t garbage = slice_text("\x0a\xff\xff\xff");
     expect_refusal(client_request(house.port, "POST", "/v1/traces", PROTOBUF, garbage), 400, 3, false, false);
     expect_refusal(client_request(house.port, "POST", "/v1/metrics", JSON, slice_text("[1,")), 400, 3, false, true);
@@ -175,7 +131,7 @@ TEST(what_is_malformed_is_400_in_the_format_of_the_request) {
 
 TEST(what_is_not_otlp_is_refused_with_its_own_code) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     slice_t body = slice_text("x");
     expect_refusal(client_request(house.port, "POST", "/v1/other", PROTOBUF, body), 404, 12, false, false);
     expect_refusal(client_request(house.port, "POST", "/v1development/profiles", JSON, body), 404, 12, false, true);
@@ -192,7 +148,7 @@ TEST(what_is_not_otlp_is_refused_with_its_own_code) {
 
 TEST(a_body_over_the_limit_is_413_before_it_is_sent) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int fd = client_connect(house.port);
     CHECK(client_send(fd, slice_text("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n" PROTOBUF
                                      "Content-Length: 100000000\r\n\r\n")));
@@ -203,7 +159,7 @@ TEST(a_body_over_the_limit_is_413_before_it_is_sent) {
 
 TEST(a_chunked_body_over_the_limit_is_413_too) {
     house_t house = {.config = {.request_bytes = 50000}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int fd = client_connect(house.port);
     static char chunk[10000];
     CHECK(client_send(fd, slice_text("POST /v1/traces HTTP/1.1\r\nHost: localhost\r\n" PROTOBUF
@@ -219,7 +175,7 @@ TEST(a_chunked_body_over_the_limit_is_413_too) {
 
 TEST(a_bomb_is_413_and_its_memory_is_given_back) {
     house_t house = {.config = {.request_bytes = 16 * LIMIT}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t zeros = {0};
     memset(buffer_reserve(&zeros, 32 * LIMIT), 0, 32 * LIMIT);
     zeros.len = 32 * LIMIT;
@@ -235,7 +191,7 @@ TEST(a_bomb_is_413_and_its_memory_is_given_back) {
 
 TEST(nothing_is_acknowledged_before_the_journal_says_so) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     fake_journal_set(house.journal, true, ERR_OK, ERR_OK);
     buffer_t body = sample_traces(3, 0);
     int fd = client_connect(house.port);
@@ -269,7 +225,7 @@ TEST(a_full_or_failing_journal_is_503_with_a_delay_and_never_400_or_500) {
         {ERR_OK, ERR_IO, "30"},  {ERR_OK, ERR_CLOSED, "2"},
     };
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t body = sample_traces(3, 1);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         fake_journal_set(house.journal, false, rows[i].append, rows[i].done);
@@ -287,7 +243,7 @@ TEST(a_full_or_failing_journal_is_503_with_a_delay_and_never_400_or_500) {
 
 TEST(over_the_memory_budget_is_503_before_the_body_is_read) {
     house_t house = {.config = {.memory_bytes = 100000}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int fd = client_connect(house.port);
     CHECK(client_send(fd, slice_text("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" PROTOBUF
                                      "Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n")));
@@ -300,7 +256,7 @@ TEST(over_the_memory_budget_is_503_before_the_body_is_read) {
 
 TEST(an_announced_body_that_does_not_come_holds_no_budget) {
     house_t house = {.config = {.memory_bytes = LIMIT}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int fds[8];
     for (int i = 0; i < 8; i++) {
         fds[i] = client_connect(house.port);
@@ -317,7 +273,7 @@ TEST(an_announced_body_that_does_not_come_holds_no_budget) {
 
 TEST(many_requests_go_over_one_connection_even_after_a_refusal) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     buffer_t body = sample_traces(20, 0);
     int fd = client_connect(house.port);
     for (int i = 0; i < 50; i++) {
@@ -332,7 +288,7 @@ TEST(many_requests_go_over_one_connection_even_after_a_refusal) {
 
 TEST(slow_senders_are_cut_and_counted) {
     house_t house = {.config = {.header_timeout_s = 1, .body_timeout_s = 1}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int header = client_connect(house.port), body = client_connect(house.port);
     CHECK(client_send(header, slice_text("POST /v1/tra")));
     CHECK(client_send(
@@ -347,7 +303,7 @@ TEST(slow_senders_are_cut_and_counted) {
 
 TEST(over_the_connection_limit_the_oldest_silent_one_gives_way) {
     house_t house = {.config = {.connections = 4}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int silent[4];
     for (int i = 0; i < 4; i++) silent[i] = client_connect(house.port);
     (void)usleep(100000);
@@ -361,7 +317,7 @@ TEST(over_the_connection_limit_the_oldest_silent_one_gives_way) {
 
 TEST(over_the_connection_limit_working_connections_stay) {
     house_t house = {.config = {.connections = 2}};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     int working[2];
     for (int i = 0; i < 2; i++) {
         working[i] = client_connect(house.port);
@@ -377,7 +333,7 @@ TEST(over_the_connection_limit_working_connections_stay) {
 
 TEST(a_stop_answers_what_is_in_flight) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     house.journal->delay_us = 300000;
     buffer_t body = sample_traces(3, 0), request = {0};
     int fd = client_connect(house.port);
@@ -394,7 +350,7 @@ TEST(a_stop_answers_what_is_in_flight) {
 
 TEST(a_stop_gives_up_on_a_silent_journal_with_a_retryable_answer) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     fake_journal_set(house.journal, true, ERR_OK, ERR_OK);
     buffer_t body = sample_traces(3, 0), request = {0};
     int fd = client_connect(house.port);
@@ -411,7 +367,7 @@ TEST(a_stop_gives_up_on_a_silent_journal_with_a_retryable_answer) {
 
 TEST(a_taken_port_is_said_in_one_sentence_with_the_cure) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     char why[256] = "";
     receiver_t *second = NULL;
     receiver_config_t config = house.config;
@@ -454,7 +410,7 @@ static void *send_many(void *context) {
 
 TEST(many_senders_at_once_are_all_answered) {
     house_t house = {0};
-    house_open(&house);
+    house_open(&house, otlp_http_start);
     pthread_t threads[8];
     sender_t senders[8];
     for (uint64_t i = 0; i < 8; i++) {
