@@ -126,6 +126,8 @@ static inline bool wire_next(bytes_t *b, wire_field_t *field) {
         if (tag >> 32 || tag < 8 || b->at - start > 5) return bytes_fail(b); /* longer tags: refused by others too */
         field->number = (uint32_t)(tag >> 3);
         field->type = (uint8_t)(tag & 7);
+        field->value = 0; /* a reader that expects another type finds nothing, not what was there before */
+        field->block = slice_of(NULL, 0);
         uint32_t word;
         switch (field->type) {
         case WIRE_VARINT:

@@ -1,7 +1,6 @@
 /* Moments and durations as people and programs write them. */
 #include "web/request.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -84,8 +83,9 @@ static bool rfc3339_parse(const char *at, int64_t *ns) {
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     int day = tm.tm_mday;
+    bool leap = tm.tm_sec == 60; /* its second is the next day's first at 23:59:60 */
     time_t seconds = timegm(&tm);
-    if (tm.tm_mday != day && tm.tm_sec != 0) return false; /* 31 April */
+    if (tm.tm_mday != day && !leap) return false; /* 31 April */
     *ns = ((int64_t)seconds - offset) * NS_PER_S + fraction_ns;
     return true;
 }
@@ -96,9 +96,12 @@ static bool number_parse(const char *text, int64_t *ns) {
     size_t len = decimal_length(text);
     if (len == 0 || len > 24 || text[len] != '\0') return false;
     if (strchr(text, '.') != NULL) {
-        double value = strtod(text, NULL);
-        if (!(value < 4e9)) return false;
-        *ns = (int64_t)floor(value * 1e9);
+        char *point;
+        unsigned long long seconds = strtoull(text, &point, 10);
+        if (point - text > 10 || seconds > 4000000000ULL) return false;
+        *ns = (int64_t)seconds * NS_PER_S;
+        int64_t weight = NS_PER_S / 10;
+        for (const char *at = point + 1; *at != '\0'; at++, weight /= 10) *ns += weight * (*at - '0');
         return true;
     }
     if (len > 19) return false;

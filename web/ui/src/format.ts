@@ -53,7 +53,7 @@ export const percent = (ratio: Number_): string => {
   if (Math.abs(value) < 0.01) return value < 0 ? '> −0.01 %' : '< 0.01 %';
   if (value < 100 && value > 99.99) return '> 99.99 %';
   if (value < 100 && value >= 99.5) return `${(Math.floor(value * 100) / 100).toString()} %`;
-  return `${digits(Number(value.toPrecision(3)))} %`;
+  return `${digits(Number(value.toPrecision(Math.abs(value) < 1 ? 2 : 3)))} %`;
 };
 
 /** Seconds -> "340 ms", "1.2 s", "12 µs", "2 min 5 s". */

@@ -249,10 +249,13 @@ export const layout = (nodeIds: string[], edges: LayoutEdge[], spacing: Spacing)
   for (const item of all) if (item.real) nodes.set(item.id, { x: x(item.layer), y: item.y - top });
   const paths = new Map<string, Placed[]>();
   for (const [key, chain] of chains) {
-    const points = chain.map((item, i) => ({
-      x: x(item.layer) + (i === 0 ? nodeWidth : i === chain.length - 1 ? 0 : nodeWidth / 2),
-      y: item.y - top + nodeHeight / 2,
-    }));
+    // A bend point crosses its column straight, so that the line cannot cut the boxes above and below it.
+    const points = chain.flatMap((item, i) => {
+      const y = item.y - top + nodeHeight / 2;
+      const left = { x: x(item.layer), y };
+      const right = { x: x(item.layer) + nodeWidth, y };
+      return i === 0 ? [right] : i === chain.length - 1 ? [left] : [left, right];
+    });
     paths.set(key, points);
     const [from = '', to = ''] = key.split('\u0000');
     // The same line, walked the other way, for an edge that was turned around to break a cycle.

@@ -1,30 +1,18 @@
 /** What the map draws. Never everything: the sick services with one hop around them, the rest in groups. */
 import type { Edge, Graph, GraphNode, Health } from '../api/types.ts';
 
-export interface DrawnNode {
-  id: string;
-  /** Set for a group: how many services it stands for. */
-  members: string[] | null;
-  label: string;
-  health: Health;
-  sick: boolean;
-  node: GraphNode | null;
-}
-
-export interface DrawnEdge {
-  from: string;
-  to: string;
-  rate: number;
-  health: Health;
-  edge: Edge | null;
-  /** How many edges this line stands for. */
-  count: number;
+export interface Group {
+  /** Namespace, or '' for the rest. */
+  namespace: string;
+  services: number;
+  sick: number;
 }
 
 export interface Drawn {
-  nodes: DrawnNode[];
-  edges: DrawnEdge[];
-  hidden: number;
+  nodes: GraphNode[];
+  edges: Edge[];
+  /** What is not drawn, told as "+412 healthy". */
+  groups: Group[];
 }
 
 export type Show = 'sick' | 'all';
@@ -33,10 +21,9 @@ export type Show = 'sick' | 'all';
 export const readable = 40;
 /** With "all" chosen by hand, still a bound: beyond it the browser would stall and nobody could read it. */
 export const drawable = 150;
-const mostGroups = 6;
+const mostGroups = 8;
 
 const rank: Record<Health, number> = { critical: 3, warning: 2, ok: 1, idle: 0 };
-export const worse = (a: Health, b: Health): Health => (rank[b] > rank[a] ? b : a);
 
 export const isSick = (item: { health: Health; incident?: unknown }): boolean =>
   item.health === 'critical' || item.health === 'warning' || (item.incident ?? null) !== null;
@@ -71,73 +58,43 @@ const byInterest = (graph: Graph, focus: string | null): { order: GraphNode[]; c
   return { order, core: order.filter(node => score(node) > 0).length };
 };
 
-const groupsOf = (rest: GraphNode[]): Map<string, string> => {
-  const sizes = new Map<string, number>();
-  for (const node of rest) sizes.set(namespaceOf(node.id), (sizes.get(namespaceOf(node.id)) ?? 0) + 1);
-  const largest = [...sizes].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, mostGroups);
-  const own = new Set(sizes.size > 1 ? largest.map(([name]) => name) : []);
-  return new Map(rest.map(node => [node.id, own.has(namespaceOf(node.id)) ? namespaceOf(node.id) : '']));
+const groupsOf = (rest: GraphNode[]): Group[] => {
+  const groups = new Map<string, Group>();
+  for (const node of rest) {
+    const namespace = namespaceOf(node.id);
+    const group = groups.get(namespace) ?? { namespace, services: 0, sick: 0 };
+    group.services++;
+    if (isSick(node)) group.sick++;
+    groups.set(namespace, group);
+  }
+  const sorted = [...groups.values()].sort(
+    (a, b) => b.sick - a.sick || b.services - a.services || (a.namespace < b.namespace ? -1 : 1),
+  );
+  const small = sorted.splice(mostGroups);
+  if (small.length > 0) {
+    const sum = (of: (group: Group) => number): number =>
+      small.reduce((total, group) => total + of(group), 0);
+    sorted.push({ namespace: '', services: sum(group => group.services), sick: sum(group => group.sick) });
+  }
+  return sorted;
 };
 
 export const select = (graph: Graph, show: Show, focus: string | null = null): Drawn => {
   const { order, core } = byInterest(graph, focus);
   const limit = show === 'all' ? drawable : readable;
-  const few =
-    graph.nodes.length <= limit && focus === null && (show === 'all' || graph.nodes.length <= readable);
-  const shown = few
-    ? order
-    : order.slice(0, core > 0 ? Math.min(core, limit) : Math.min(order.length, limit - 10));
-  const rest = order.slice(shown.length);
-
-  const nodes: DrawnNode[] = shown.map(node => ({
-    id: node.id,
-    members: null,
-    label: node.id,
-    health: node.health,
-    sick: isSick(node),
-    node,
-  }));
-  const groupOf = groupsOf(rest);
-  const place = new Map<string, string>(shown.map(node => [node.id, node.id]));
-  const groups = new Map<string, DrawnNode>();
-  for (const node of focus === null ? rest : []) {
-    const namespace = groupOf.get(node.id) ?? '';
-    const id = `\u0001group:${namespace}`;
-    const group = groups.get(id) ?? {
-      id,
-      members: [],
-      label: namespace,
-      health: 'idle',
-      sick: false,
-      node: null,
-    };
-    group.members?.push(node.id);
-    group.health = worse(group.health, node.health);
-    group.sick ||= isSick(node);
-    groups.set(id, group);
-    place.set(node.id, id);
-  }
-  return { nodes: [...nodes, ...groups.values()], edges: bundle(graph.edges, place), hidden: rest.length };
-};
-
-/** One line per pair of drawn boxes. */
-const bundle = (edges: Edge[], place: Map<string, string>): DrawnEdge[] => {
-  const lines = new Map<string, DrawnEdge>();
-  for (const edge of edges) {
-    const from = place.get(edge.caller);
-    const to = place.get(edge.callee);
-    if (from === undefined || to === undefined || (from === to && edge.caller !== edge.callee)) continue;
-    const key = `${from}\u0000${to}`;
-    const line = lines.get(key);
-    if (!line) lines.set(key, { from, to, rate: rateOf(edge), health: edge.health, edge, count: 1 });
-    else {
-      line.rate += rateOf(edge);
-      line.health = worse(line.health, edge.health);
-      line.edge = null;
-      line.count++;
-    }
-  }
-  return [...lines.values()];
+  const everything = focus === null && graph.nodes.length <= limit;
+  // Nothing is sick: the busiest, fewer than would fit, so that there is air around them.
+  const worth =
+    core > 0 && show === 'sick'
+      ? Math.min(core, limit)
+      : Math.min(order.length, show === 'all' ? limit : limit - 10);
+  const nodes = everything ? order : order.slice(0, worth);
+  const drawn = new Set(nodes.map(node => node.id));
+  return {
+    nodes,
+    edges: graph.edges.filter(edge => drawn.has(edge.caller) && drawn.has(edge.callee)),
+    groups: focus === null ? groupsOf(order.slice(nodes.length)) : [],
+  };
 };
 
 /** Line width from the rate: a hundredfold rate is three times as wide. */

@@ -1,12 +1,12 @@
 /** The map as SVG: boxes are services, lines are calls. Width is rate; colour, dash and glyph are health. */
 import { useMemo } from 'preact/hooks';
-import type { Graph } from '../api/types.ts';
+import type { Edge, Golden, Graph, GraphNode } from '../api/types.ts';
 import { duration, percent, plural, rate } from '../format.ts';
-import { GlyphAt, levelOf } from '../parts/health.tsx';
+import { Glyph, GlyphAt, levelOf } from '../parts/health.tsx';
 import { edgeHref, href, serviceHref } from '../state/router.ts';
 import { text } from '../strings.ts';
 import { edgeKey, layout, type Placed } from './layout.ts';
-import { edgeWidth, select, type Drawn, type DrawnEdge, type DrawnNode, type Show } from './select.ts';
+import { edgeWidth, isSick, select, type Group, type Show } from './select.ts';
 
 const spacing = { nodeWidth: 168, nodeHeight: 46, gapX: 72, gapY: 20 };
 const margin = 14;
@@ -25,7 +25,7 @@ export const curve = (points: Placed[]): string => {
   return path;
 };
 
-const shortName = (id: string): string => {
+export const shortName = (id: string): string => {
   const bare = id.replace(/@[^@]*$/, '');
   return bare.slice(bare.indexOf('/') + 1) || id;
 };
@@ -33,75 +33,63 @@ const shortName = (id: string): string => {
 const clip = (name: string, length: number): string =>
   name.length > length ? `${name.slice(0, length - 9)}…${name.slice(-8)}` : name;
 
-const edgeWords = (edge: DrawnEdge): string => {
-  const golden = edge.edge?.golden;
-  const pair = edge.edge ? `${edge.edge.caller} calls ${edge.edge.callee}` : plural(edge.count, 'call path');
-  const numbers = golden
-    ? `, ${percent(golden.error_ratio)} failing, p99 ${duration(golden.latency?.p99_s)}`
-    : '';
-  return `${pair}: ${rate(edge.rate)}${numbers}, ${text.health[levelOf(edge.health)]}`;
-};
+const numbersOf = (golden: Golden): string =>
+  `${rate(golden.request_rate)} · ${percent(golden.error_ratio)} · ${duration(golden.latency?.p99_s)}`;
 
-const EdgeLine = ({ edge, path, busiest }: { edge: DrawnEdge; path: Placed[]; busiest: number }) => {
+const edgeWords = (edge: Edge): string =>
+  `${edge.caller} calls ${edge.callee}: ${rate(edge.golden.request_rate)}, ${percent(edge.golden.error_ratio)} failing, ` +
+  `p99 ${duration(edge.golden.latency?.p99_s)}, ${text.health[levelOf(edge.health)]}`;
+
+const EdgeLine = ({ edge, path, busiest }: { edge: Edge; path: Placed[]; busiest: number }) => {
   const level = levelOf(edge.health);
   const d = curve(path);
-  const line = (
-    <>
+  const width = edgeWidth(edge.golden.request_rate ?? 0, busiest).toFixed(1);
+  return (
+    <a href={edgeHref(edge.id)} aria-label={edgeWords(edge)} class="edge-link" tabIndex={-1}>
       <title>{edgeWords(edge)}</title>
       <path d={d} class="edge-hit" />
-      <path
-        d={d}
-        class={`edge edge-${level}`}
-        stroke-width={edgeWidth(edge.rate, busiest).toFixed(1)}
-        marker-end={`url(#arrow-${level})`}
-      />
-    </>
-  );
-  return edge.edge ? (
-    <a href={edgeHref(edge.edge.id)} aria-label={edgeWords(edge)} class="edge-link" tabIndex={-1}>
-      {line}
+      <path d={d} class={`edge edge-${level}`} stroke-width={width} marker-end={`url(#arrow-${level})`} />
     </a>
-  ) : (
-    <g>{line}</g>
   );
 };
 
-const nodeNumbers = (node: DrawnNode): string => {
-  const golden = node.node?.golden;
-  if (!golden) return '';
-  return `${rate(golden.request_rate)} · ${percent(golden.error_ratio)} · ${duration(golden.latency?.p99_s)}`;
-};
-
-const groupLabel = (node: DrawnNode): string => {
-  const kind = node.sick ? 'more' : 'healthy';
-  return `+${(node.members ?? []).length} ${kind}`;
-};
-
-const NodeBox = ({ node, at, dim, focus }: { node: DrawnNode; at: Placed; dim: boolean; focus: boolean }) => {
+const NodeBox = ({ node, at, dim, focus }: { node: GraphNode; at: Placed; dim: boolean; focus: boolean }) => {
   const level = levelOf(node.health);
-  const { nodeWidth: w, nodeHeight: h } = spacing;
-  const words = node.members
-    ? `${groupLabel(node)} in ${node.label || 'the mesh'}`
-    : `${node.id}: ${text.health[level]}, ${nodeNumbers(node)}`;
+  const numbers = numbersOf(node.golden);
+  const words = `${node.id}: ${text.health[level]}, ${numbers}`;
   return (
     <a
-      href={node.members ? href('/services', { search: node.label }) : serviceHref(node.id)}
-      class={`node node-${level} ${dim ? 'node-dim' : ''} ${node.members ? 'node-group' : ''} ${focus ? 'node-focus' : ''}`}
+      href={serviceHref(node.id)}
+      class={`node node-${level} ${dim ? 'node-dim' : ''} ${focus ? 'node-focus' : ''}`}
       aria-label={words}
       data-nav
     >
       <title>{words}</title>
-      <rect x={at.x} y={at.y} width={w} height={h} rx="7" />
+      <rect x={at.x} y={at.y} width={spacing.nodeWidth} height={spacing.nodeHeight} rx="7" />
       <GlyphAt level={level} x={at.x + 9} y={at.y + 8} size={14} />
       <text x={at.x + 29} y={at.y + 19} class="node-name">
-        {clip(node.members ? groupLabel(node) : shortName(node.id), 20)}
+        {clip(shortName(node.id), 20)}
       </text>
       <text x={at.x + 10} y={at.y + 37} class="node-numbers">
-        {node.members ? clip(node.label || 'other services', 26) : nodeNumbers(node)}
+        {numbers}
       </text>
     </a>
   );
 };
+
+/** What the map leaves out, by namespace: "+65 healthy". */
+const Groups = ({ groups }: { groups: Group[] }) =>
+  groups.length === 0 ? null : (
+    <p class="groups">
+      {groups.map(group => (
+        <a key={group.namespace} href={href('/services', { search: group.namespace })} class="chip" data-nav>
+          <Glyph level={group.sick > 0 ? 'warning' : 'ok'} size={12} /> +{group.services - group.sick} healthy
+          {group.sick > 0 && `, ${group.sick} not`}{' '}
+          <span class="muted">{group.namespace || 'elsewhere'}</span>
+        </a>
+      ))}
+    </p>
+  );
 
 const Arrow = ({ level }: { level: string }) => (
   <marker
@@ -118,7 +106,10 @@ const Arrow = ({ level }: { level: string }) => (
   </marker>
 );
 
-const busiestOf = (drawn: Drawn): number => drawn.edges.reduce((most, edge) => Math.max(most, edge.rate), 0);
+const isIll = (edge: Edge): boolean => edge.health === 'critical' || edge.health === 'warning';
+
+/** The map never shrinks its text below this share of its natural size; it scrolls instead. */
+const leastScale = 0.72;
 
 export const ServiceGraph = ({
   graph,
@@ -130,76 +121,59 @@ export const ServiceGraph = ({
   focus?: string | null;
 }) => {
   const drawn = useMemo(() => select(graph, show, focus), [graph, show, focus]);
+  const ids = drawn.nodes.map(node => node.id).sort();
   // Positions depend on the topology alone, so that the map stands still while numbers change.
-  const shape =
-    drawn.nodes
-      .map(node => node.id)
-      .sort()
-      .join('\n') +
-    '\n\n' +
-    drawn.edges
-      .map(e => edgeKey(e.from, e.to))
-      .sort()
-      .join('\n');
+  const shape = `${ids.join('\n')}\n\n${drawn.edges
+    .map(edge => edge.id)
+    .sort()
+    .join('\n')}`;
   const placed = useMemo(
     () =>
       layout(
-        drawn.nodes.map(node => node.id),
-        drawn.edges,
+        ids,
+        drawn.edges.map(edge => ({ from: edge.caller, to: edge.callee })),
         spacing,
       ),
     [shape],
   );
-  const busiest = busiestOf(drawn);
-  const anySick =
-    drawn.nodes.some(node => node.sick) ||
-    drawn.edges.some(edge => edge.health === 'critical' || edge.health === 'warning');
-  const touched = new Set(
-    drawn.edges.filter(e => e.health === 'critical' || e.health === 'warning').flatMap(e => [e.from, e.to]),
-  );
+  const busiest = drawn.edges.reduce((most, edge) => Math.max(most, edge.golden.request_rate ?? 0), 0);
+  const ill = drawn.edges.filter(isIll);
+  const touched = new Set(ill.flatMap(edge => [edge.caller, edge.callee]));
+  const anySick = ill.length > 0 || drawn.nodes.some(isSick);
   const width = placed.width + 2 * margin;
   const height = placed.height + 2 * margin;
   // Healthy lines first, so that sick ones lie on top.
-  const order = [...drawn.edges].sort(
-    (a, b) => Number(a.health === 'critical') - Number(b.health === 'critical'),
-  );
+  const order = [...drawn.edges].sort((a, b) => Number(isIll(a)) - Number(isIll(b)));
   return (
-    <div class="graph-frame" role="region" aria-label="Service map; the same as a list below" tabIndex={0}>
-      <svg
-        class="graph"
-        viewBox={`${-margin} ${-margin} ${width} ${height}`}
-        width={width}
-        height={height}
-        role="group"
-        aria-label={`Service map with ${plural(drawn.nodes.length, 'box', 'boxes')} and ${plural(drawn.edges.length, 'line')}`}
-      >
-        <defs>
-          {['ok', 'warning', 'critical', 'idle'].map(level => (
-            <Arrow key={level} level={level} />
-          ))}
-        </defs>
-        {order.map(edge => {
-          const path = placed.edges.get(edgeKey(edge.from, edge.to));
-          return (
-            path && <EdgeLine key={edgeKey(edge.from, edge.to)} edge={edge} path={path} busiest={busiest} />
-          );
-        })}
-        {drawn.nodes.map(node => {
-          const at = placed.nodes.get(node.id);
-          return (
-            at && (
-              <NodeBox
-                key={node.id}
-                node={node}
-                at={at}
-                dim={anySick && !node.sick && !touched.has(node.id)}
-                focus={node.id === focus}
-              />
-            )
-          );
-        })}
-      </svg>
-    </div>
+    <>
+      <div class="graph-frame" role="region" aria-label="Service map" tabIndex={0}>
+        <svg
+          class="graph"
+          viewBox={`${-margin} ${-margin} ${width} ${height}`}
+          width={width}
+          height={height}
+          style={{ minWidth: `${Math.round(width * leastScale)}px` }}
+          role="group"
+          aria-label={`Service map with ${plural(drawn.nodes.length, 'service')} and ${plural(drawn.edges.length, 'call')}`}
+        >
+          <defs>
+            {['ok', 'warning', 'critical', 'idle'].map(level => (
+              <Arrow key={level} level={level} />
+            ))}
+          </defs>
+          {order.map(edge => {
+            const path = placed.edges.get(edgeKey(edge.caller, edge.callee));
+            return path && <EdgeLine key={edge.id} edge={edge} path={path} busiest={busiest} />;
+          })}
+          {drawn.nodes.map(node => {
+            const at = placed.nodes.get(node.id);
+            const dim = anySick && !isSick(node) && !touched.has(node.id);
+            return at && <NodeBox key={node.id} node={node} at={at} dim={dim} focus={node.id === focus} />;
+          })}
+        </svg>
+      </div>
+      <Groups groups={drawn.groups} />
+    </>
   );
 };
 

@@ -1,17 +1,17 @@
 /** Incidents: what broke, who broke it, what it costs, what happened when, and what to do. */
-import type { Anomaly, Graph, Incident, Series } from '../api/types.ts';
+import type { Graph, Incident, Series } from '../api/types.ts';
 import { withQuery } from '../api/client.ts';
 import { GoldenCharts } from '../charts/golden.tsx';
 import { Legend, ServiceGraph } from '../graph/service-graph.tsx';
-import { count, duration, exact, longDuration, plural, signalValue } from '../format.ts';
+import { count, duration, exact, longDuration, plural } from '../format.ts';
 import { Fact, Moment, Panel, ServiceLink, ServiceName } from '../parts/basics.tsx';
 import { Badge, levelOf } from '../parts/health.tsx';
 import { Empty, Show } from '../parts/states.tsx';
-import { Table } from '../parts/table.tsx';
 import { href, incidentHref, serviceHref, useParameter } from '../state/router.ts';
 import { rangeQuery, useRange } from '../state/time.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
+import { Anomalies } from './anomalies.tsx';
 import { Choices, StatePill, SuggestionCard } from './suggestion.tsx';
 
 const culpritName = (culprit: NonNullable<Incident['culprit']>): string =>
@@ -128,61 +128,11 @@ const Timeline = ({ incident }: { incident: Incident }) => (
   </ol>
 );
 
-const subjectName = (subject: Anomaly['subject']): string =>
-  [
-    subject.caller && `${subject.caller} →`,
-    subject.service,
-    subject.version,
-    subject.instance,
-    subject.operation,
-  ]
-    .filter(Boolean)
-    .join(' ');
-
-const Anomalies = ({ list }: { list: Anomaly[] }) => (
-  <Table<Anomaly>
-    id="asort"
-    label="Anomalies"
-    rows={list}
-    rowKey={row => `${row.time_ms} ${row.signal} ${JSON.stringify(row.subject)}`}
-    initial="time"
-    columns={[
-      {
-        key: 'time',
-        label: 'Time',
-        sort: row => row.time_ms,
-        cell: row => <Moment ms={row.time_ms} short />,
-      },
-      {
-        key: 'subject',
-        label: 'Where',
-        sort: row => subjectName(row.subject),
-        cell: row => subjectName(row.subject),
-      },
-      { key: 'signal', label: 'Signal', sort: row => row.signal, cell: row => row.signal },
-      {
-        key: 'seen',
-        label: 'Seen',
-        number: true,
-        sort: row => row.observed,
-        cell: row => <strong>{signalValue(row.signal, row.observed)}</strong>,
-      },
-      {
-        key: 'usual',
-        label: 'Usual',
-        number: true,
-        cell: row => `${signalValue(row.signal, row.low)} – ${signalValue(row.signal, row.high)}`,
-      },
-      { key: 'score', label: 'Score', number: true, sort: row => row.score, cell: row => count(row.score) },
-    ]}
-  />
-);
-
 /** A quarter of an hour on both sides of the incident. */
 const around_ms = 15 * 60e3;
 const windowOf = (incident: Incident): Record<string, string> => ({
   start: String(incident.opened_ms - around_ms),
-  end: String((incident.closed_ms ?? incident.updated_ms) + around_ms),
+  ...(incident.closed_ms === null ? {} : { end: String(incident.closed_ms + around_ms) }),
 });
 
 const CulpritCharts = ({

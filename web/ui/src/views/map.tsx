@@ -1,7 +1,7 @@
 /** The service map, and the same as a list. */
 import type { Graph } from '../api/types.ts';
 import { withQuery } from '../api/client.ts';
-import { drawable, readable, select, type Show as ShowMode } from '../graph/select.ts';
+import { drawable, readable, type Show as ShowMode } from '../graph/select.ts';
 import { Legend, ServiceGraph } from '../graph/service-graph.tsx';
 import { exact, plural } from '../format.ts';
 import { Panel } from '../parts/basics.tsx';
@@ -43,18 +43,6 @@ const Modes = ({ graph, show }: { graph: Graph; show: ShowMode }) => {
   );
 };
 
-const Hidden = ({ graph, show }: { graph: Graph; show: ShowMode }) => {
-  const { hidden } = select(graph, show);
-  return (
-    <>
-      {hidden > 0 && (
-        <p class="muted small">{plural(hidden, 'service')} grouped; find each in the list of services.</p>
-      )}
-      {graph.truncated && <p class="muted small">Only the {exact(most)} busiest calls were sent.</p>}
-    </>
-  );
-};
-
 /** `whole`: the page of its own, with the list twin. */
 export const MapPanel = ({ whole }: { whole: boolean }) => {
   const answer = useGraph();
@@ -74,7 +62,7 @@ export const MapPanel = ({ whole }: { whole: boolean }) => {
               <Modes graph={graph} show={show} />
               <ServiceGraph graph={graph} show={show} />
               <Legend />
-              <Hidden graph={graph} show={show} />
+              {graph.truncated && <p class="muted small">Only the {exact(most)} busiest calls were sent.</p>}
               {whole && (
                 <details class="chart-table">
                   <summary>The same as a list ({plural(graph.edges.length, 'call')})</summary>

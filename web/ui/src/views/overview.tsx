@@ -133,11 +133,13 @@ export const Overview = () => {
           <WhatBroke />
           <WhatToDo />
         </div>
-        <MapPanel whole={false} />
+        <div class="stack">
+          <MapPanel whole={false} />
+          <Panel title="Services" id="services" aside={<a href={href('/services')}>All columns</a>}>
+            <ServiceTable brief />
+          </Panel>
+        </div>
       </div>
-      <Panel title="Services" id="services">
-        <ServiceTable />
-      </Panel>
     </div>
   );
 };

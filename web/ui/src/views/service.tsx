@@ -11,7 +11,6 @@ import { Table, type Column } from '../parts/table.tsx';
 import { change, href, incidentHref, traceHref, usePlace, useParameter } from '../state/router.ts';
 import { rangeQuery, useRange } from '../state/time.ts';
 import { useResource } from '../state/resource.ts';
-import { text } from '../strings.ts';
 import { EdgeTable, goldenColumns } from './signals.tsx';
 
 const scopes = ['version', 'zone', 'instance', 'operation'] as const;
@@ -272,49 +271,5 @@ export const ServiceView = () => {
         </div>
       )}
     </Show>
-  );
-};
-
-export const EdgeView = () => {
-  const id = useParameter('id');
-  const range = rangeQuery(useRange());
-  const answer = useResource<Series>(withQuery('/series', { edge: id, ...range, step: 'auto' }));
-  const graph = useResource<Graph>(withQuery('/graph', { ...range, limit: 1000 }));
-  const edge = graph.data?.edges.find(item => item.id === id);
-  return (
-    <div class="stack">
-      <Panel
-        title={<>Call {id.replace('>', ' → ')}</>}
-        aside={edge && <Badge level={levelOf(edge.health)} />}
-      >
-        <Show of={answer} size="l">
-          {series => <GoldenCharts series={series} />}
-        </Show>
-      </Panel>
-      {edge && (
-        <Panel title="This call">
-          <EdgeTable id="esort" edges={[edge]} show="both" />
-          {(edge.versions ?? []).length > 0 && (
-            <Table
-              id="evsort"
-              label="By version and zone of the callee"
-              rows={edge.versions ?? []}
-              rowKey={row => `${row.version} ${row.zone}`}
-              columns={[
-                {
-                  key: 'version',
-                  label: 'Version',
-                  sort: row => row.version,
-                  cell: row => row.version || '–',
-                },
-                { key: 'zone', label: 'Zone', sort: row => row.zone, cell: row => row.zone || '–' },
-                ...goldenColumns<{ version: string; zone: string; golden: Golden }>(row => row.golden),
-              ]}
-            />
-          )}
-        </Panel>
-      )}
-      {graph.data && !edge && <Empty title={text.empty.noEdges} help={text.empty.noServicesHelp} />}
-    </div>
   );
 };

@@ -74,12 +74,17 @@ const columns: Column<Service>[] = [
   },
 ];
 
+const briefColumns = columns.filter(
+  column => !['versions', 'instances', 'p50', 'incident'].includes(column.key),
+);
+
 const chips = ['critical', 'warning', 'ok', 'idle'] as const;
 
 const matches = (service: Service, search: string, only: string): boolean =>
   service.id.toLowerCase().includes(search.toLowerCase()) && (only === '' || service.health === only);
 
-export const ServiceTable = () => {
+/** `brief`: the columns that fit into half a page. */
+export const ServiceTable = ({ brief = false }: { brief?: boolean }) => {
   const search = useParameter('search');
   const only = useParameter('health');
   const whole = useServices();
@@ -134,7 +139,7 @@ export const ServiceTable = () => {
               <Table
                 id="sort"
                 label="Services"
-                columns={columns}
+                columns={brief ? briefColumns : columns}
                 rows={rows}
                 rowKey={row => row.id}
                 initial="-health"

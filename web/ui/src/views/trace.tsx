@@ -8,6 +8,7 @@ import { Glyph } from '../parts/health.tsx';
 import { Empty, Show } from '../parts/states.tsx';
 import { change, useParameter } from '../state/router.ts';
 import { useResource } from '../state/resource.ts';
+import { shortName } from '../graph/service-graph.tsx';
 import { waterfall, type Row } from './waterfall.ts';
 
 /** Beyond this many rows the browser would be busy for seconds; the rest opens on demand. */
@@ -71,7 +72,10 @@ const SpanRow = (props: { row: Row; total: number; tone: string; open: boolean }
         <span class={`span-name indent-${Math.min(row.depth, 12)}`}>
           {span.status === 'error' && <Glyph level="critical" size={13} />}
           <span class={`swatch ${tone}`} aria-hidden="true" />
-          <bdi class="span-service">{span.service}</bdi> <bdi class="muted">{span.name}</bdi>
+          <bdi class="span-service" title={span.service}>
+            {shortName(span.service)}
+          </bdi>{' '}
+          <bdi class="muted">{span.name}</bdi>
           {row.orphan && <em class="muted small"> parent not received</em>}
         </span>
         <ShareBar

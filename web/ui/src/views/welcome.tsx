@@ -11,10 +11,12 @@ const words = text.empty;
 const oneSpan = (http: string): string =>
   [
     'now=$(date +%s)',
-    `curl -sS http://${http}/v1/traces -H 'Content-Type: application/json' -d '{"resourceSpans":[{"resource":{"attributes":[`,
-    `  {"key":"service.name","value":{"stringValue":"hello"}}]},"scopeSpans":[{"spans":[{`,
-    `  "traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"GET /","kind":2,`,
-    `  "startTimeUnixNano":"'$now'000000000","endTimeUnixNano":"'$now'050000000"}]}]}]}'`,
+    `curl -sS http://${http}/v1/traces -H 'Content-Type: application/json' -d '`,
+    '{"resourceSpans":[{',
+    '  "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"hello"}}]},',
+    '  "scopeSpans":[{"spans":[{',
+    '    "traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"GET /","kind":2,',
+    `    "startTimeUnixNano":"'$now'000000000","endTimeUnixNano":"'$now'050000000"}]}]}]}'`,
   ].join('\n');
 
 const forThisHost = (address: string | null | undefined, port: number): string =>
