@@ -103,7 +103,7 @@ start_run() {
     inside 'cd /root/seismesh && exec make run' >"$root/run.log" 2>&1 &
     running=$!
     set +m
-    until grep -q "$page" "$root/run.log"; do
+    until grep -q "^the page, until Ctrl-C: $page" "$root/run.log"; do
         kill -0 "$running" 2>/dev/null || { cat "$root/run.log"; fail "make run ended before the page was up"; }
         [ $(($(now_ms) - started)) -lt 1200000 ] || { cat "$root/run.log"; fail "no page after 20 minutes"; }
         sleep 0.02
