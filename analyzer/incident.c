@@ -316,11 +316,12 @@ void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
             continue;
         }
         bool changed = rank_again(analyzer, incident);
-        if (!changed && incident->id < before) continue;
+        if (incident->id >= before) changed = true;
+        suggest(analyzer, incident, now_ns, changed);
+        if (!changed) continue;
         weigh(analyzer, incident);
         incident->updated_ns = now_ns;
         tell_report(analyzer, incident, now_ns);
-        suggest(analyzer, incident, now_ns);
         tell_incident(analyzer, incident);
     }
 }

@@ -216,8 +216,8 @@ uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, bl
 char *explain_incident(const analyzer_t *analyzer, const incident_t *incident);
 const char *track_signal(const analyzer_t *analyzer, const track_t *track); /* "errors", "latency", a gauge's name */
 
-/* routing/suggest.c */
-void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns);
+/* routing/suggest.c: `changed`: the ranking did, so that even an abstention is worth telling again. */
+void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool changed);
 
 static inline int64_t bucket_end_ns(int64_t bucket) {
     return (bucket + 1) * BUCKET_NS;

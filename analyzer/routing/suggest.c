@@ -239,13 +239,14 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
     plan->wrong_if[0] = incident->established ? NULL : "the culprit is another service: it is not established";
 }
 
-void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns) {
+void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool changed) {
     if (analyzer->sink.suggestion == NULL || incident->suspect_count == 0) return;
     if (incident->suggestion_kind > KIND_NONE) return;
     const blame_t *blame = &incident->suspects[0];
     peers_t peers;
     plan_t plan = {0};
     if (!plan_roll_back(analyzer, blame, &peers, &plan) && !plan_eject(analyzer, blame, &peers, &plan)) {
+        if (incident->suggestion_kind == KIND_NONE && !changed) return; /* said so already */
         plan = (plan_t){0};
         plan_none(analyzer, incident, blame, &peers, &plan);
     }
