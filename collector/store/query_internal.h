@@ -1,0 +1,50 @@
+/* query_internal: what the files of query share. */
+#ifndef SEISMESH_STORE_QUERY_INTERNAL_H
+#define SEISMESH_STORE_QUERY_INTERNAL_H
+
+#include "collector/store/meta.h"
+#include "collector/store/query.h"
+
+struct query {
+    sqlite3 *db;
+    bool reading;           /* between query_begin and query_end */
+    meta_t meta;            /* of the transaction */
+    names_t names;          /* all up to now; they never change */
+    entity_key_t *entities; /* by id */
+    uint32_t entity_count, entity_capacity;
+    counters_t counters; /* of `names`; nobody asks */
+    uint64_t damaged;
+    buffer_t scratch[2];
+};
+
+/* Begins a transaction unless one is open already; *own tells query_leave whether to end it. */
+err_t query_enter(query_t *query, bool *own);
+void query_leave(query_t *query, bool own);
+
+/* Entities that match a filter, as a flag per id. */
+typedef struct {
+    bool *wanted;  /* by entity id */
+    uint32_t *ids; /* ascending */
+    uint32_t count;
+} selection_t;
+
+void selection_init(selection_t *selection, const query_t *query, const query_filter_t *filter);
+void selection_fini(selection_t *selection);
+
+/* The frames of buckets from <= b < to of a resolution, in order; those that are not closed yet are merged from finer
+ * ones. Damaged ones are counted and left out. A callback that returns false ends the walk. */
+err_t query_frames(query_t *query, int resolution, int64_t from, int64_t to,
+                   bool (*frame)(void *context, int64_t bucket, slice_t bytes), void *context);
+
+/* 0, 1, 2 for a step of 10, 60, 3600 seconds; -1 for another. */
+int query_resolution(uint32_t step_s);
+
+/* Nanoseconds to buckets: of that moment, and the first that begins at or after it. */
+static inline int64_t bucket_floor(int64_t time_ns, int64_t seconds) {
+    return floor_div(time_ns, seconds * 1000000000);
+}
+static inline int64_t bucket_ceil(int64_t time_ns, int64_t seconds) {
+    return bucket_floor(time_ns, seconds) + (time_ns % (seconds * 1000000000) != 0 ? 1 : 0);
+}
+
+#endif
