@@ -79,7 +79,7 @@ def settle(server):
 
 
 def generate(options, ledger, *extra):
-    command = [os.path.join(options.build, "bench", "loadgen"), "--to", f"http://127.0.0.1:{options.port}",
+    command = [os.path.join(options.build, "tests", "bench", "loadgen"), "--to", f"http://127.0.0.1:{options.port}",
                "--spans", str(options.spans), "--rate", str(options.rate), "--seed", str(options.seed),
                "--out", ledger, *extra]
     return subprocess.Popen(command)

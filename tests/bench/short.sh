@@ -12,6 +12,8 @@ trap 'daemon_fini; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0
 
+make --no-print-directory BUILD="$build" "$build/seismesh" bench-tools || exit 1
+
 # Adds up the last line of what was run.
 add() {
     local line
@@ -27,7 +29,7 @@ add() {
 # ledger URL: a run with a fresh server, everything durable and every span kept.
 ledger() {
     echo "== ledger over ${1%%:*}"
-    if daemon_start "$work/${1%%:*}" && "$build/bench/loadgen" --spans 400000 --to "$1" --out "$work/ledger.json"; then
+    if daemon_start "$work/${1%%:*}" && "$build/tests/bench/loadgen" --spans 400000 --to "$1" --out "$work/ledger.json"; then
         python3 tests/bench/ledger.py "$work/ledger.json" --api "http://127.0.0.1:$web_port" | tee "$work/out"
         add
     else

@@ -1,7 +1,6 @@
 /* The workload itself: what the ledger claims about it has to be true of its bytes, read by protobuf-c. */
 #include "otlp.pb-c.h"
-#include "tests/bench/mesh20.c"
-#include "tests/bench/mesh20_encode.c"
+#include "tests/bench/mesh20.h"
 #include "tests/test.h"
 
 enum { ROUNDS = 2 };
@@ -26,8 +25,8 @@ static seen_t read_span(const Otlp__Span *span) {
     memcpy(seen.trace_id, span->trace_id.data, 16);
     seen.root = span->parent_span_id.len == 0;
     if (!seen.root) memcpy(&seen.parent, span->parent_span_id.data, 8);
-    seen.server = (int)span->kind == SERVER;
-    seen.error = span->status != NULL && (int)span->status->code == STATUS_ERROR;
+    seen.server = span->kind == OTLP__SPAN_KIND__SPAN_KIND_SERVER;
+    seen.error = span->status != NULL && span->status->code == OTLP__STATUS_CODE__STATUS_CODE_ERROR;
     seen.end_ns = span->end_time_unix_nano;
     return seen;
 }

@@ -29,7 +29,7 @@ sink=
 trap 'daemon_fini; [ -z "$sink" ] || kill "$sink"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-generate() { taskset -c 1 "$build/bench/loadgen" --spans "$spans" --out "$work/ledger.json" --to "$1"; }
+generate() { taskset -c 1 "$build/tests/bench/loadgen" --spans "$spans" --out "$work/ledger.json" --to "$1"; }
 
 # Fields of the ledger, for the table.
 field() { python3 -c 'import json,sys; l = json.load(open(sys.argv[1])); print(eval(sys.argv[2], {"l": l}))' "$work/ledger.json" "$1"; }
@@ -42,7 +42,7 @@ print_row() {
 cpu_per_million() { awk -v t="$1" -v hz="$(getconf CLK_TCK)" -v n="$spans" 'BEGIN {printf "%.2f", t / hz / n * 1e6}'; }
 
 run_sink() {
-    taskset -c 0 "$build/bench/sink" $((first + 3)) &
+    taskset -c 0 "$build/tests/bench/sink" $((first + 3)) &
     sink=$! daemon=$!
     sleep 0.3
     generate "http://127.0.0.1:$((first + 3))"
