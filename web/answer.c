@@ -25,7 +25,7 @@ void answer_json(web_request_t *request, unsigned status, json_t *document) {
     json_decref(document);
 }
 
-void answer_text(web_request_t *request, unsigned status, const char *content_type, const char *text) {
+void answer_plain(web_request_t *request, unsigned status, const char *content_type, const char *text) {
     answer_t *answer = &request->answer;
     buffer_clear(&answer->body);
     answer->status = status;

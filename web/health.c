@@ -13,17 +13,17 @@ const char *const health_names[] = {"idle", "ok", "warning", "critical"};
 /* --- probes --- */
 
 void health_live(web_request_t *request) {
-    answer_text(request, 200, "text/plain; charset=utf-8", "ok\n");
+    answer_plain(request, 200, "text/plain; charset=utf-8", "ok\n");
 }
 
 void health_ready(web_request_t *request) {
     web_status_t status = {0};
     request->context->status.fill(request->context->status.context, &status);
     if (status.ready) {
-        answer_text(request, 200, "text/plain; charset=utf-8", "ready\n");
+        answer_plain(request, 200, "text/plain; charset=utf-8", "ready\n");
         return;
     }
-    answer_text(request, 503, "text/plain; charset=utf-8", status.reason[0] == '\0' ? "starting" : status.reason);
+    answer_plain(request, 503, "text/plain; charset=utf-8", status.reason[0] == '\0' ? "starting" : status.reason);
     buffer_byte(&request->answer.body, '\n');
     request->answer.retry_after_s = 1;
 }

@@ -40,7 +40,7 @@ static err_t write_store(query_t *query, buffer_t *out) {
 }
 
 void metrics(web_request_t *request) {
-    answer_text(request, 200, PROMETHEUS_TEXT_TYPE, "");
+    answer_plain(request, 200, PROMETHEUS_TEXT_TYPE, "");
     buffer_t *out = &request->answer.body;
     write_daemon(request->context, out);
     prometheus_process(out);

@@ -97,7 +97,7 @@ bool request_reason(web_request_t *request, char **reason);
 
 /* --- answering: the last call wins --- */
 void answer_json(web_request_t *request, unsigned status, json_t *document); /* takes the reference */
-void answer_text(web_request_t *request, unsigned status, const char *content_type, const char *text);
+void answer_plain(web_request_t *request, unsigned status, const char *content_type, const char *text);
 /* {"error":{"code","message","parameter"}}; parameter NULL = left out. */
 void answer_error(web_request_t *request, unsigned status, const char *code, const char *parameter, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));

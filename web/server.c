@@ -98,7 +98,7 @@ static enum MHD_Result send_answer(web_t *web, struct MHD_Connection *connection
 /* --- files --- */
 
 static void no_page(web_request_t *request) {
-    answer_text(request, 404, "text/plain; charset=utf-8",
+    answer_plain(request, 404, "text/plain; charset=utf-8",
                 "This build has no page in it (make ui, then build again). The API is under /api/v1/.\n");
 }
 
