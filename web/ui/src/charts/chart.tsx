@@ -26,10 +26,16 @@ export interface ChartProps {
   band?: Band | null;
   /** The scale reaches at least this far, so that noise near zero does not look like a mountain. */
   leastTop: number;
+  /** Decades instead of steps: for latencies whose p50 and p99 are far apart. */
+  log?: boolean;
+  /** Ticks at powers of two, for bytes. */
+  binary?: boolean;
   marks?: { time_ms: number; value: number; error: boolean }[];
 }
 
 const height = 168;
+/** Steps of an axis in bytes. */
+const powersOfTwo = Array.from({ length: 50 }, (_, i) => 2 ** i);
 const dayLong_ms = 20 * 3600e3;
 
 const property = (name: string): string =>
@@ -106,6 +112,14 @@ const highest = (props: ChartProps): number => {
   return top * 1.06;
 };
 
+/** The smallest value above zero, where a logarithmic scale begins. */
+const lowest = (props: ChartProps): number => {
+  let low = highest(props);
+  for (const line of props.lines)
+    for (const value of line.values) if (value !== null && value > 0 && value < low) low = value;
+  return low * 0.8;
+};
+
 const options = (
   props: ChartProps,
   zone: Zone,
@@ -133,7 +147,9 @@ const options = (
     },
     scales: {
       x: { time: true, range: () => [props.range.start_ms / 1000, props.range.end_ms / 1000] },
-      y: { range: () => [0, highest(props)] },
+      y: props.log
+        ? { distr: 3, log: 10, range: () => [lowest(props), highest(props)] }
+        : { range: () => [0, highest(props)] },
     },
     axes: [
       {
@@ -142,7 +158,13 @@ const options = (
         space: 70,
         values: (_, at) => at.map(s => (long ? dayClock : clock)(s * 1000, zone, false)),
       },
-      { ...axis, size: 62, space: 32, values: (_, at) => at.map(value => props.format(value)) },
+      {
+        ...axis,
+        size: 62,
+        space: 32,
+        values: (_, at) => at.map(value => (value === null ? null : props.format(value))),
+        ...(props.binary ? { incrs: powersOfTwo } : {}),
+      },
     ],
     series: [
       {},
@@ -227,7 +249,7 @@ export const Chart = (props: ChartProps) => {
       resize.disconnect();
       plot.destroy();
     };
-  }, [props.times_ms, props.lines, props.range.start_ms, props.range.end_ms, zone, theme]);
+  }, [props.times_ms, props.lines, props.range.start_ms, props.range.end_ms, props.log, zone, theme]);
 
   return (
     <figure class="chart">

@@ -4,6 +4,7 @@ import type { Series } from '../api/types.ts';
 import { duration, gauge, moment, percent, rate, exact } from '../format.ts';
 import { Copy } from '../parts/basics.tsx';
 import { Empty } from '../parts/states.tsx';
+import { change, useParameter } from '../state/router.ts';
 import { useZone } from '../state/time.ts';
 import { text } from '../strings.ts';
 import { Chart, type Line } from './chart.tsx';
@@ -41,6 +42,7 @@ const gaugesOf = (series: Series) =>
     }));
 
 export const GoldenCharts = ({ series }: { series: Series }) => {
+  const log = useParameter('log') === '1';
   const { golden, gauges, marks, range } = useMemo(
     () => ({
       golden: linesOf(series),
@@ -81,6 +83,7 @@ export const GoldenCharts = ({ series }: { series: Series }) => {
           leastTop={0.001}
           band={series.bands?.latency}
           marks={marks}
+          log={log}
         />
         {gauges.map(item => (
           <Chart
@@ -92,10 +95,19 @@ export const GoldenCharts = ({ series }: { series: Series }) => {
             incidents={common.incidents}
             format={value => gauge(item.name, value)}
             leastTop={0.001}
+            binary={/bytes|memory/.test(item.name)}
           />
         ))}
       </div>
       {gauges.length === 0 && <p class="muted small">{text.empty.noGauges}</p>}
+      <button
+        type="button"
+        class="chip"
+        aria-pressed={log}
+        onClick={() => change({ log: log ? null : '1' }, true)}
+      >
+        logarithmic latency
+      </button>
       <ChartTable series={series} />
     </>
   );
