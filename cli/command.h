@@ -28,7 +28,8 @@ int command_misused(const char *name, const char *format, ...) __attribute__((fo
  * the option is absent. EXIT_USAGE, after complaining, when it has no value or is given twice; else EXIT_FINE. */
 int command_option(const char *name, int *argc, char **argv, const char **value);
 
-/* Complains about the first argument that still starts with "-" (but "-" itself is a name); EXIT_FINE if there is none. */
+/* Complains about the first argument that still starts with "-" (but "-" itself is a name); EXIT_FINE if there is none.
+ */
 int command_unknown_option(int argc, char **argv);
 
 int command_serve(int argc, char **argv);

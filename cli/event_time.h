@@ -1,0 +1,15 @@
+/* event_time: when a batch of telemetry happened: what replay paces itself by, and what several files are merged by. */
+#ifndef SEISMESH_CLI_EVENT_TIME_H
+#define SEISMESH_CLI_EVENT_TIME_H
+
+#include "collector/fold/otlp.h"
+
+typedef struct {
+    int64_t first_ns, last_ns; /* of what is inside: ends of spans, times of points and logs; 0 when there is none */
+    uint64_t items;            /* spans, data points or log records */
+} event_span_t;
+
+/* Reads an OTLP request. False when it is not protobuf of this kind's shape as far as it was looked at. */
+bool event_time_read(otlp_kind_t kind, slice_t body, event_span_t *span);
+
+#endif
