@@ -172,8 +172,8 @@ static err_t walk_traces(scan_t *scan, query_traces_t *ask, sqlite3_stmt *rows,
             break;
         }
         bool take = wanted(scan, rows, &row);
-        if (scan->exhausted) { /* this row is undecided: the next call begins with it */
-            ask->cursor = last;
+        if (scan->exhausted) { /* this row is undecided: the next call begins with it, unless it is too much for any */
+            ask->cursor = ask->searched == 0 ? cursor_at(rows) : last;
             ask->complete = false;
             break;
         }
