@@ -125,7 +125,7 @@ static json_t *summary_of(backtest_t *test) {
 
 static bool fold_all(backtest_t *test, recording_t *recording) {
     char why[512];
-    recording_item_t item;
+    recorded_t item;
     progress_t progress;
     progress_start(&progress, "backtest");
     const int64_t arrival_ns = clock_wall_ns(&clock_system);
@@ -134,15 +134,13 @@ static bool fold_all(backtest_t *test, recording_t *recording) {
         test->requests[item.kind]++;
         err = fold_record(test->pipeline.fold, item.kind, arrival_ns, item.payload);
         if (err != ERR_OK) {
-            (void)snprintf(why, sizeof why, "%s:%llu: %s", item.file, (unsigned long long)item.line, err_text(err));
+            (void)snprintf(why, sizeof why, "a recorded request is %s", err_text(err));
             break;
         }
-        uint64_t done, total;
-        recording_progress(recording, &done, &total);
-        progress_show(&progress, done, total);
+        progress_show(&progress, recording_bytes_read(recording), recording_bytes(recording));
     }
     progress_end(&progress);
-    if (err != ERR_CLOSED) {
+    if (err != ERR_NOT_FOUND) {
         (void)fprintf(stderr, "seismesh: %s\n", why);
         return false;
     }
