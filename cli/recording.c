@@ -14,9 +14,7 @@
 enum { AHEAD_RECORDS = 32, AHEAD_BYTES = 32 << 20, WHY_BYTES = 600 };
 
 typedef struct {
-    otlp_kind_t kind;
-    int64_t event_ns;
-    uint64_t items;
+    recording_item_t told; /* without the payload */
     buffer_t payload;
 } item_t;
 
@@ -45,7 +43,7 @@ struct recording {
 /* Reads the next request of an input into its head; closes it at its end. */
 static err_t advance(recording_t *r, input_t *input, char *why, size_t why_size) {
     item_t *head = &input->head;
-    err_t err = source_next(input->source, &head->kind, &head->payload, why, why_size);
+    err_t err = source_next(input->source, &head->told.kind, &head->told.line, &head->payload, why, why_size);
     if (err == ERR_NOT_FOUND) {
         r->ended_bytes += source_read(input->source);
         source_close(input->source);
@@ -54,12 +52,13 @@ static err_t advance(recording_t *r, input_t *input, char *why, size_t why_size)
     }
     if (err != ERR_OK) return err;
     event_span_t span;
-    if (!event_time_read(head->kind, buffer_slice(&head->payload), &span)) {
-        (void)snprintf(why, why_size, "a recorded request is not OTLP %s", otlp_kind_names[head->kind]);
+    if (!event_time_read(head->told.kind, buffer_slice(&head->payload), &span)) {
+        (void)snprintf(why, why_size, "%s:%" PRIu64 ": not an OTLP %s request", head->told.file, head->told.line,
+                       otlp_kind_names[head->told.kind]);
         return ERR_MALFORMED;
     }
-    head->items = span.items;
-    if (span.last_ns > head->event_ns) head->event_ns = span.last_ns;
+    head->told.items = span.items;
+    if (span.last_ns > head->told.event_ns) head->told.event_ns = span.last_ns;
     return ERR_OK;
 }
 
@@ -69,7 +68,7 @@ static input_t *earliest(recording_t *r) {
     for (size_t i = 0; i < r->count; i++) {
         input_t *input = &r->inputs[i];
         if (input->source == NULL) continue;
-        if (best == NULL || input->head.event_ns < best->head.event_ns) best = input;
+        if (best == NULL || input->head.told.event_ns < best->head.told.event_ns) best = input;
     }
     return best;
 }
@@ -138,6 +137,7 @@ static err_t open_inputs(recording_t *r, const char *const *paths, size_t count,
         err = source_open(paths[r->count], &r->inputs[r->count].source, why, why_size);
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         r->bytes += source_size(r->inputs[i].source);
+        r->inputs[i].head.told.file = paths[i];
         err = advance(r, &r->inputs[i], why, why_size);
     }
     return err;
@@ -177,7 +177,7 @@ void recording_close(recording_t *r) {
     free_inputs(r);
 }
 
-err_t recording_next(recording_t *r, recorded_t *record, char *why, size_t why_size) {
+err_t recording_next(recording_t *r, recording_item_t *item, char *why, size_t why_size) {
     (void)pthread_mutex_lock(&r->lock);
     while (r->filled == 0 && r->end == ERR_OK) (void)pthread_cond_wait(&r->ready, &r->lock);
     err_t err = r->filled > 0 ? ERR_OK : r->end;
@@ -194,15 +194,13 @@ err_t recording_next(recording_t *r, recorded_t *record, char *why, size_t why_s
         (void)snprintf(why, why_size, "%s", r->why);
     }
     (void)pthread_mutex_unlock(&r->lock);
-    if (err == ERR_OK)
-        *record = (recorded_t){r->lent.kind, r->lent.event_ns, r->lent.items, buffer_slice(&r->lent.payload)};
-    return err;
+    if (err != ERR_OK) return err;
+    *item = r->lent.told;
+    item->payload = buffer_slice(&r->lent.payload);
+    return ERR_OK;
 }
 
-uint64_t recording_bytes(const recording_t *r) {
-    return r->bytes;
-}
-
-uint64_t recording_bytes_read(const recording_t *r) {
-    return atomic_load_explicit(&r->bytes_read, memory_order_relaxed);
+void recording_progress(const recording_t *r, uint64_t *done, uint64_t *total) {
+    *done = atomic_load_explicit(&r->bytes_read, memory_order_relaxed);
+    *total = r->bytes;
 }

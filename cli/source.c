@@ -203,11 +203,11 @@ static err_t next_delimited(source_t *source, otlp_kind_t *kind, buffer_t *paylo
     return err;
 }
 
-err_t source_next(source_t *source, otlp_kind_t *kind, buffer_t *payload, char *why, size_t why_size) {
+err_t source_next(source_t *source, otlp_kind_t *kind, uint64_t *line, buffer_t *payload, char *why, size_t why_size) {
     buffer_clear(payload);
-    if (source->framing == FRAMING_UNKNOWN) {
-        err_t err = find_framing(source, why, why_size);
-        if (err != ERR_OK) return err;
-    }
-    return (source->framing == FRAMING_LINES ? next_json : next_delimited)(source, kind, payload, why, why_size);
+    err_t err = source->framing == FRAMING_UNKNOWN ? find_framing(source, why, why_size) : ERR_OK;
+    if (err == ERR_OK)
+        err = (source->framing == FRAMING_LINES ? next_json : next_delimited)(source, kind, payload, why, why_size);
+    *line = source->number;
+    return err;
 }

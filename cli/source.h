@@ -15,9 +15,9 @@ enum { SOURCE_RECORD_MAX = 256 << 20 }; /* one line or message */
 err_t source_open(const char *path, source_t **out, char *why, size_t why_size);
 void source_close(source_t *source);
 
-/* The next request; `payload` is emptied and filled. ERR_NOT_FOUND at the end; ERR_IO, ERR_MALFORMED and ERR_TOO_LARGE
- * with a sentence that names file and line. */
-err_t source_next(source_t *source, otlp_kind_t *kind, buffer_t *payload, char *why, size_t why_size);
+/* The next request and its line (or number of the message, from 1); `payload` is emptied and filled. ERR_NOT_FOUND at
+ * the end; ERR_IO, ERR_MALFORMED and ERR_TOO_LARGE with a sentence that names file and line. */
+err_t source_next(source_t *source, otlp_kind_t *kind, uint64_t *line, buffer_t *payload, char *why, size_t why_size);
 
 /* Bytes of the file, and how many of them were read. */
 uint64_t source_size(const source_t *source);

@@ -34,9 +34,9 @@ typedef struct {
     slice_t payload; /* borrowed until the next journal_next */
 } journal_record_t;
 
-/* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_IO when the disk is full (goes away by
- * itself once there is room) or failed (nothing will be acknowledged from then on until the journal has been opened
- * again): journal_state says which. */
+/* Called once per append, from a thread of the journal: ERR_OK when durable; ERR_FULL when there is no room on the disk
+ * (goes away by itself once there is); ERR_IO when the disk failed (nothing will be acknowledged from then on until the
+ * journal has been opened again). */
 typedef void (*journal_done_fn)(void *context, err_t result);
 
 typedef struct journal journal_t;

@@ -245,7 +245,7 @@ static void *writer_main(void *context) {
             group_answer(&group, ERR_OK);
             group_hand_out(local, &group);
         } else {
-            group_answer(&group, ERR_IO);
+            group_answer(&group, err);
             list_free(local, &group);
         }
     }
