@@ -54,7 +54,7 @@ static size_t plain_run(slice_t text, size_t at) {
     return at;
 }
 
-bool json_string(json_scan_t *scan, slice_t *raw, bool *escaped) {
+bool json_quoted(json_scan_t *scan, slice_t *raw, bool *escaped) {
     if (!json_take(scan, '"', "not a text")) return false;
     size_t from = scan->at, at = from;
     *escaped = false;
@@ -78,7 +78,7 @@ bool json_string(json_scan_t *scan, slice_t *raw, bool *escaped) {
 }
 
 bool json_key(json_scan_t *scan, slice_t *raw, bool *escaped) {
-    return json_string(scan, raw, escaped) && json_take(scan, ':', "a colon is missing");
+    return json_quoted(scan, raw, escaped) && json_take(scan, ':', "a colon is missing");
 }
 
 static size_t digits(const json_scan_t *scan, size_t at) {
@@ -138,7 +138,7 @@ bool json_skip(json_scan_t *scan) {
     case '[':
         return skip_members(scan, '[');
     case '"':
-        return json_string(scan, &raw, &escaped);
+        return json_quoted(scan, &raw, &escaped);
     case 't':
         return json_word(scan, "true");
     case 'f':

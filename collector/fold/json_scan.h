@@ -70,7 +70,7 @@ static inline bool json_more(json_scan_t *scan, char close, bool *first) {
 }
 
 /* The bytes between the quotes; `escaped` says that they hold escapes (see json_unescape). */
-bool json_string(json_scan_t *scan, slice_t *raw, bool *escaped);
+bool json_quoted(json_scan_t *scan, slice_t *raw, bool *escaped);
 
 /* A member's name and the colon behind it. */
 bool json_key(json_scan_t *scan, slice_t *raw, bool *escaped);
@@ -87,7 +87,7 @@ bool json_skip(json_scan_t *scan);
 /* True when nothing but white space is left. */
 bool json_end(json_scan_t *scan);
 
-/* Writes the text of a raw string that json_string accepted; returns its length, at most raw.len. Halves of surrogate
+/* Writes the text of a raw string that json_quoted accepted; returns its length, at most raw.len. Halves of surrogate
  * pairs that stand alone become U+FFFD. */
 size_t json_unescape(slice_t raw, uint8_t *out);
 

@@ -105,7 +105,7 @@ static bool is_null(mapper_t *m) {
 static bool number_text(mapper_t *m, slice_t *text) {
     bool escaped;
     if (json_peek(&m->scan) != '"') return json_number(&m->scan, text);
-    return json_string(&m->scan, text, &escaped) && (text->len > 0 || wrong(m, "not a number"));
+    return json_quoted(&m->scan, text, &escaped) && (text->len > 0 || wrong(m, "not a number"));
 }
 
 static bool parse_double(slice_t text, double *value) {
@@ -264,7 +264,7 @@ static bool map_scalar(mapper_t *m, const ProtobufCFieldDescriptor *field) {
 static bool map_string(mapper_t *m, const ProtobufCFieldDescriptor *field) {
     slice_t raw;
     bool escaped;
-    if (!json_string(&m->scan, &raw, &escaped)) return false;
+    if (!json_quoted(&m->scan, &raw, &escaped)) return false;
     if (raw.len == 0 && !has_presence(field)) return true;
     if (escaped) {
         size_t from = begin_block(m, field);
@@ -314,7 +314,7 @@ static bool is_id(const char *name) {
 static bool map_bytes(mapper_t *m, const ProtobufCFieldDescriptor *field) {
     slice_t raw;
     bool escaped, hex = is_id(field->name);
-    if (!json_string(&m->scan, &raw, &escaped)) return false;
+    if (!json_quoted(&m->scan, &raw, &escaped)) return false;
     if (raw.len == 0 && !has_presence(field)) return true;
     size_t from = begin_block(m, field), len;
     uint8_t *at = room(m, raw.len + 1);
