@@ -1,4 +1,6 @@
-/* Golden signals of the last complete minute. They are gauges: a minute's figures, replaced by the next minute's. */
+/* Golden signals of the last complete minute. They are gauges: a minute's figures, replaced by the next minute's; so
+ * are the quantiles, which the format has only in summaries (here without sum and count, which would have to
+ * accumulate). */
 #include "exporters/prometheus_text.h"
 
 #include "base/clock.h"
@@ -77,7 +79,7 @@ static err_t write_golden(query_t *query, int64_t start_ns, const char *prefix, 
         char name[96];
         (void)snprintf(name, sizeof name, "%s_%s", prefix, figures[i].name);
         if (err == ERR_OK && lines.lines[i].len > 0) {
-            prometheus_family(out, name, "gauge", figures[i].help);
+            prometheus_family(out, name, i == LATENCY ? "summary" : "gauge", figures[i].help);
             buffer_append(out, lines.lines[i].data, lines.lines[i].len);
         }
         buffer_fini(&lines.lines[i]);
