@@ -37,7 +37,7 @@ daemon_kill() {
     daemon=
 }
 
-daemon_fini() { [ -z "$daemon" ] || daemon_kill; }
+daemon_fini() { [ -z "$daemon" ] || daemon_kill 2>/dev/null; }
 
 # utime + stime of the daemon, in clock ticks; the command's name may hold spaces, so count from the last ")".
 daemon_ticks() { sed 's/.*) //' "/proc/$daemon/stat" | awk '{print $12 + $13}'; }

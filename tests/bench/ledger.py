@@ -189,4 +189,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:  # the server is gone, or says 4xx or 5xx
+        print(f"FAIL the API does not answer: {error}\n0 passed, 1 failed")
+        sys.exit(1)

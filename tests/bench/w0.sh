@@ -24,6 +24,7 @@ done
 first=${PORTS:-20710}
 http_port=$first grpc_port=$((first + 1)) web_port=$((first + 2))
 work=$(mktemp -d)
+: >"$work/table"
 . tests/bench/daemon.sh
 sink=
 trap 'daemon_fini; [ -z "$sink" ] || kill "$sink"; rm -rf "$work"' EXIT
