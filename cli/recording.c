@@ -14,7 +14,7 @@
 enum { AHEAD_RECORDS = 32, AHEAD_BYTES = 32 << 20, WHY_BYTES = 600 };
 
 typedef struct {
-    recording_item_t told; /* without the payload */
+    recorded_t told; /* without the payload */
     buffer_t payload;
 } item_t;
 
@@ -177,7 +177,7 @@ void recording_close(recording_t *r) {
     free_inputs(r);
 }
 
-err_t recording_next(recording_t *r, recording_item_t *item, char *why, size_t why_size) {
+err_t recording_next(recording_t *r, recorded_t *item, char *why, size_t why_size) {
     (void)pthread_mutex_lock(&r->lock);
     while (r->filled == 0 && r->end == ERR_OK) (void)pthread_cond_wait(&r->ready, &r->lock);
     err_t err = r->filled > 0 ? ERR_OK : r->end;
@@ -200,7 +200,10 @@ err_t recording_next(recording_t *r, recording_item_t *item, char *why, size_t w
     return ERR_OK;
 }
 
-void recording_progress(const recording_t *r, uint64_t *done, uint64_t *total) {
-    *done = atomic_load_explicit(&r->bytes_read, memory_order_relaxed);
-    *total = r->bytes;
+uint64_t recording_bytes(const recording_t *r) {
+    return r->bytes;
+}
+
+uint64_t recording_bytes_read(const recording_t *r) {
+    return atomic_load_explicit(&r->bytes_read, memory_order_relaxed);
 }

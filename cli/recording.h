@@ -3,7 +3,7 @@
  *
  *     recording_open(paths, count, &recording, why, sizeof why);
  *     while ((err = recording_next(recording, &item, why, sizeof why)) == ERR_OK) use(&item);
- *     recording_close(recording);                                    // err is ERR_CLOSED at a good end */
+ *     recording_close(recording);                                    // err is ERR_NOT_FOUND at a good end */
 #ifndef SEISMESH_CLI_RECORDING_H
 #define SEISMESH_CLI_RECORDING_H
 
@@ -18,7 +18,7 @@ typedef struct {
     slice_t payload;  /* protobuf; borrowed until the next recording_next */
     const char *file; /* where it comes from; one of the paths that recording_open was given, which must live on */
     uint64_t line;    /* or number of the message, from 1 */
-} recording_item_t;
+} recorded_t;
 
 typedef struct recording recording_t;
 
@@ -26,11 +26,12 @@ typedef struct recording recording_t;
 err_t recording_open(const char *const *paths, size_t count, recording_t **out, char *why, size_t why_size);
 void recording_close(recording_t *recording);
 
-/* The next request of all files by event time (files in the order given when times are equal). ERR_CLOSED at the
+/* The next request of all files by event time (files in the order given when times are equal). ERR_NOT_FOUND at the
  * end; ERR_IO, ERR_MALFORMED, ERR_TOO_LARGE: `why` names file and line. */
-err_t recording_next(recording_t *recording, recording_item_t *item, char *why, size_t why_size);
+err_t recording_next(recording_t *recording, recorded_t *item, char *why, size_t why_size);
 
-/* Bytes of all files and how many of them were read; *total is 0 when it is not known (standard input). */
-void recording_progress(const recording_t *recording, uint64_t *done, uint64_t *total);
+/* For progress: bytes of all files, and how many of them were read. 0 when not known (standard input). */
+uint64_t recording_bytes(const recording_t *recording);
+uint64_t recording_bytes_read(const recording_t *recording);
 
 #endif
