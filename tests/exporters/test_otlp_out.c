@@ -113,11 +113,9 @@ TEST(what_is_pushed_arrives_as_it_was) {
 }
 
 TEST(retryable_answers_are_tried_again) {
-    sink_t sink = {
-        .answers = {ANSWER("503 Busy", ""), ANSWER("429 Slower", "Retry-After: 1\r\n"), ANSWER("502 Bad", ""), "hang",
-                    ANSWER("200 OK", "")},
-        .answer_count = 5
-    };
+    sink_t sink = {.answers = {ANSWER("503 Busy", ""), ANSWER("429 Slower", "Retry-After: 1\r\n"),
+                               ANSWER("502 Bad", ""), "hang", ANSWER("200 OK", "")},
+                   .answer_count = 5};
     counters_t counters = {0};
     sink_start(&sink);
     otlp_out_t *out = start(sink.port, &counters);
@@ -129,11 +127,9 @@ TEST(retryable_answers_are_tried_again) {
 }
 
 TEST(a_final_answer_is_not_tried_again) {
-    sink_t sink = {
-        .answers = {ANSWER("400 No", ""), ANSWER("301 Elsewhere", "Location: http://127.0.0.1:1/\r\n"),
-                    ANSWER("200 OK", "")},
-        .answer_count = 3
-    };
+    sink_t sink = {.answers = {ANSWER("400 No", ""), ANSWER("301 Elsewhere", "Location: http://127.0.0.1:1/\r\n"),
+                               ANSWER("200 OK", "")},
+                   .answer_count = 3};
     counters_t counters = {0};
     sink_start(&sink);
     otlp_out_t *out = start(sink.port, &counters);
@@ -163,10 +159,7 @@ TEST(an_endless_answer_is_not_read_to_its_end) {
     static char endless[300000];
     int head = snprintf(endless, sizeof endless, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
     memset(endless + head, 'x', sizeof endless - 1 - (size_t)head);
-    sink_t sink = {
-        .answers = {endless, ANSWER("200 OK", "")},
-          .answer_count = 2
-    };
+    sink_t sink = {.answers = {endless, ANSWER("200 OK", "")}, .answer_count = 2};
     counters_t counters = {0};
     sink_start(&sink);
     otlp_out_t *out = start(sink.port, &counters);
