@@ -4,6 +4,7 @@
 #ifndef SEISMESH_CLI_COMMAND_H
 #define SEISMESH_CLI_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

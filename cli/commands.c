@@ -1,0 +1,98 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CONFIG_USAGE                                                                                                   \
+    "  --config FILE   settings (YAML); 'seismesh help config' lists them all\n"                                       \
+    "  --KEY VALUE     any one setting, such as --limits.names 5000\n"
+
+const command_t commands[] = {
+    {"serve", "the daemon: receivers, analyzer, page and API",
+     "[--config FILE] [--data DIR] [--KEY VALUE ...]\n\n"
+     "Receives OpenTelemetry over gRPC and HTTP, keeps golden signals of the mesh, finds what broke and who broke\n"
+     "it, and shows it. Stops cleanly on Ctrl-C or SIGTERM.\n\n"
+     "  --data DIR      where everything is kept (default ./seismesh-data)\n" CONFIG_USAGE,
+     command_serve},
+    {"replay", "send recorded telemetry to a server",
+     "FILE... --to URL [--speed N|max]\n\n"
+     "Sends recorded OTLP to a server over OTLP/HTTP, several files merged by event time. A file holds OTLP/JSON\n"
+     "lines or length-delimited protobuf (then named after traces, metrics or logs), plain, gzip or zstd; - is\n"
+     "standard input.\n\n"
+     "  --to URL        the server, such as http://127.0.0.1:4318\n"
+     "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n",
+     command_replay},
+    {"backtest", "run recorded telemetry through the analyzer, offline",
+     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE]\n\n"
+     "The same pipeline as the daemon's, in event time, as fast as it goes; several files are merged by event time.\n\n"
+     "  --out FILE      a JSON list of {time, service, instance, signal, score, rank, incident}\n"
+     "  --summary FILE  a JSON object of what was seen: spans, points, services, edges\n" CONFIG_USAGE,
+     command_backtest},
+    {"detect", "anomaly scores for one series",
+     "[--period SECONDS] < IN.csv > OUT.csv\n\n"
+     "Reads timestamp,value lines and writes timestamp,value,anomaly_score (0..1), line by line: a score uses no\n"
+     "later point. Timestamps are '2006-01-02 15:04:05', RFC 3339, or seconds, milliseconds or nanoseconds since\n"
+     "1970; a header line is kept.\n\n"
+     "  --period S      spacing of the points (default: learned from them)\n",
+     command_detect},
+    {"suggestions", "see and decide what a server suggests",
+     "[list | show ID | accept ID | dismiss ID] [--server URL] [--reason TEXT]\n\n"
+     "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"
+     "mesh by itself: 'show' prints the command that does.\n\n"
+     "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n"
+     "  --reason TEXT   why, kept with the decision\n",
+     command_suggestions},
+    {"check-config", "read a configuration file and say what is wrong with it",
+     "FILE\n\n"
+     "Exits with 0 when 'seismesh serve --config FILE' would accept it, else with 2 and the line and the cure.\n",
+     command_check_config},
+    {"version", "print the version", "\n", command_version},
+    {"help", "this, or more about one command",
+     "[COMMAND | config]\n\n"
+     "'seismesh help config' prints every setting with its default and meaning, as a configuration file.\n",
+     command_help},
+};
+
+const size_t command_count = sizeof commands / sizeof commands[0];
+
+const command_t *command_find(const char *name) {
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+int command_misused(const char *name, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)fprintf(stderr, "seismesh %s: ", name);
+    (void)vfprintf(stderr, format, args);
+    (void)fprintf(stderr, " (see 'seismesh help %s')\n", name);
+    va_end(args);
+    return EXIT_USAGE;
+}
+
+int command_option(const char *name, int *argc, char **argv, const char **value) {
+    int kept = 1, seen = 0;
+    size_t len = strlen(name);
+    for (int i = 1; i < *argc; i++) {
+        bool joined = strncmp(argv[i], name, len) == 0 && argv[i][len] == '=';
+        if (!joined && strcmp(argv[i], name) != 0) {
+            argv[kept++] = argv[i];
+            continue;
+        }
+        if (!joined && i + 1 == *argc) return command_misused(argv[0], "%s needs a value", name);
+        if (seen++ > 0) return command_misused(argv[0], "%s is given twice", name);
+        *value = joined ? argv[i] + len + 1 : argv[++i];
+    }
+    *argc = kept;
+    argv[kept] = NULL;
+    return EXIT_FINE;
+}
+
+int command_unknown_option(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-' && argv[i][1] != '\0')
+            return command_misused(argv[0], "there is no option '%s'", argv[i]);
+    return EXIT_FINE;
+}
