@@ -91,16 +91,14 @@ const hostile = () => {
     versions: [name],
     health: ["ok", "warning", "critical", "idle"][i % 4],
   }));
-  const edges = services
-    .slice(1)
-    .map((service, i) => ({
-      ...mesh.edges[0],
-      id: `${services[i >> 1].id}>${service.id}`,
-      caller: services[i >> 1].id,
-      callee: service.id,
-      protocols: [service.name],
-      health: service.health,
-    }));
+  const edges = services.slice(1).map((service, i) => ({
+    ...mesh.edges[0],
+    id: `${services[i >> 1].id}>${service.id}`,
+    caller: services[i >> 1].id,
+    callee: service.id,
+    protocols: [service.name],
+    health: service.health,
+  }));
   return { services, edges };
 };
 

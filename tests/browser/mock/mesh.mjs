@@ -281,14 +281,12 @@ export const series = (subject, from = range.start_ms, to = range.end_ms) => {
       ? [{ id: 7, opened_ms: incidentOpened_ms, closed_ms: null }]
       : [],
     exemplars: points.length
-      ? traceList
-          .slice(0, 6)
-          .map((trace, i) => ({
-            time_ms: trace.start_ms,
-            trace_id: trace.trace_id,
-            duration_s: trace.duration_s,
-            error: i % 3 === 0,
-          }))
+      ? traceList.slice(0, 6).map((trace, i) => ({
+          time_ms: trace.start_ms,
+          trace_id: trace.trace_id,
+          duration_s: trace.duration_s,
+          error: i % 3 === 0,
+        }))
       : [],
   };
 };

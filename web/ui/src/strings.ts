@@ -74,7 +74,7 @@ export const text = {
     accept: 'Accept',
     dismiss: 'Dismiss',
     reason: 'Reason (kept with the decision)',
-    note: 'seismesh never changes the mesh itself. Accepting records the decision and watches for its effect; the commands below make the change.',
+    note: 'seismesh never changes the mesh itself. Accepting records the decision and watches for its effect; the commands above make the change.',
     apply: 'Apply',
     undo: 'Undo',
     none: 'No routing change is proposed',

@@ -66,10 +66,11 @@ const behind = (u: uPlot, props: ChartProps): void => {
       top,
       property('--incident-fill'),
     );
-    const x = u.valToPos(from, 'x', true);
+    // On whole pixels, or the line would be two pale ones.
+    const x = Math.round(u.valToPos(from, 'x', true));
     if (x >= u.bbox.left && x <= u.bbox.left + u.bbox.width) {
       ctx.strokeStyle = property('--critical');
-      ctx.lineWidth = 1.5 * devicePixelRatio;
+      ctx.lineWidth = 2 * Math.round(devicePixelRatio);
       ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
       ctx.beginPath();
       ctx.moveTo(x, u.bbox.top);

@@ -43,6 +43,9 @@ const fetchTrend = (path: string, show: (series: Series) => void): void => {
   pump();
 };
 
+/** Below this share of failures a second line would only be noise. */
+const worthALine = 0.005;
+
 const width = 96;
 const height = 24;
 
@@ -70,15 +73,8 @@ export const Sparkline = ({ service }: { service: string }) => {
     <span ref={place} class="sparkline" aria-hidden="true">
       <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`}>
         {data && <path d={sparkPath(column(data, 'request_rate'), width, height)} class="spark-rate" />}
-        {data && data.points.some(point => (point?.error_ratio ?? 0) > 0) && (
-          <path
-            d={sparkPath(
-              column(data, 'error_ratio').map(v => v),
-              width,
-              height,
-            )}
-            class="spark-errors"
-          />
+        {data && data.points.some(point => (point?.error_ratio ?? 0) >= worthALine) && (
+          <path d={sparkPath(column(data, 'error_ratio'), width, height)} class="spark-errors" />
         )}
       </svg>
     </span>

@@ -51,13 +51,13 @@ const markCritical = (roots: Row[], childrenOf: Map<string, Row[]>): void => {
     const ends = [...(childrenOf.get(top.row.span.span_id) ?? [])].sort(
       (a, b) => b.start_s + b.duration_s - (a.start_s + a.duration_s),
     );
+    const parentEnd = top.row.start_s + top.row.duration_s;
     for (const child of ends) {
-      const end = child.start_s + child.duration_s;
-      if (end > until + 1e-9 && child.start_s >= until) continue;
-      if (end <= until + 1e-9 || child.start_s < until) {
-        stack.push({ row: child, until: Math.min(end, until) });
-        until = child.start_s;
-      }
+      // A child that outlives its parent was not waited for beyond the parent's end.
+      const end = Math.min(child.start_s + child.duration_s, parentEnd);
+      if (end > until + 1e-12 || child.start_s > end) continue;
+      stack.push({ row: child, until: end });
+      until = child.start_s;
     }
   }
 };
