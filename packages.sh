@@ -7,6 +7,7 @@
 #
 # `make run` and `make test` call it. It needs root or sudo only when something is missing, and the network only then.
 set -euo pipefail
+cd "$(dirname "$0")"
 
 # Compiler, code generator, libraries; Node.js bundles the page at build time.
 run_packages=(gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-c-dev libmicrohttpd-dev libnghttp2-dev
@@ -48,11 +49,26 @@ esac
 
 # One question for all of them: `make run` asks at every start, and is to be up within a second.
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
+# promtool judges /metrics. Its package would start a Prometheus here, so only the tool is taken out of it.
+take_promtool() {
+    [ ! -x build/tools/promtool ] && ! command -v promtool >/dev/null || return 0
+    echo "packages.sh: fetching promtool out of Debian's package prometheus (which is not installed)"
+    local folder
+    folder=$(mktemp -d)
+    chmod 755 "$folder" # apt fetches as a user of its own
+    if (cd "$folder" && apt-get download prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb .); then
+        mkdir -p build/tools && cp "$folder/usr/bin/promtool" build/tools/
+    else
+        echo "packages.sh: promtool could not be fetched: the test that needs it will be skipped" >&2
+    fi
+    rm -rf "$folder"
+}
+
 missing=()
 for package in "${wanted[@]}"; do
     grep -qxF "$package" <<<"$installed" || provided "$package" || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+[ ${#missing[@]} -gt 0 ] || { [ "$1" != test ] || take_promtool; exit 0; }
 
 if ! command -v apt-get >/dev/null; then
     echo "packages.sh: this is not a Debian system; install the like of: ${missing[*]}" >&2
@@ -71,3 +87,4 @@ if ! install_missing; then
     install_missing || { tail -n 20 "$log" >&2; echo "packages.sh: apt-get install failed" >&2; exit 1; }
 fi
 echo "packages.sh: installed"
+[ "$1" != test ] || take_promtool

@@ -71,11 +71,29 @@ unguarded() {
     done
 }
 
+# tsc, eslint and prettier, when the page's packages are there (the build brings them).
+untidy_page() {
+    [ -d web/ui/node_modules ] || { echo "web/ui/node_modules is missing: build first"; return; }
+    local said
+    said=$(cd web/ui && npm run --silent check 2>&1) || echo "$said"
+}
+
+# Two functions of one name, one ours and one a library's, link without a word, and the wrong one is called.
+shadowed_symbols() {
+    local library=build/release/libseismesh.a
+    [ -f $library ] || { echo "$library is missing: build first"; return; }
+    comm -12 <(nm $library 2>/dev/null | awk '$2 ~ /[TDBR]/ {print $3}' | sort -u) \
+        <(ldd build/release/seismesh | awk '$3 ~ /^\// {print $3}' | xargs -n 1 nm -D --defined-only |
+            awk '{sub(/@.*/, "", $3); print $3}' | sort -u)
+}
+
 claim "folders include only what comes before them" < <(wrong_includes)
 claim "C is formatted by .clang-format" < <(badly_formatted)
 claim "no source file is longer than 700 lines" < <(too_long)
 claim "scripts parse" < <(bad_scripts)
 claim "nothing is marked as unfinished" < <(unfinished)
 claim "every header says what it is for and has a guard" < <(unguarded)
+claim "the page is typed, linted and formatted" < <(untidy_page)
+claim "no function has the name of a library's" < <(shadowed_symbols)
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

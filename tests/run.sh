@@ -20,13 +20,13 @@ declare -A command=(
     [unit-tsan]="unit tsan"
     [fuzz]="fuzz"
     [cli]="tests/cli/run.sh"
-    [web]="tests/web/run.sh"
     [interop]="tests/interop/run.sh"
     [page-unit]="tests/browser/unit.sh"
-    [page]="node tests/browser/run.mjs"
+    [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
+    [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli web interop page-unit page ledger)
+order=(lint unit-asan unit-tsan fuzz cli interop page-unit page live ledger)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {
@@ -81,6 +81,7 @@ fi
 mkdir -p "$logs"
 rm -f "$logs/summary"
 total_passed=0 total_failed=0
+PATH=$PATH:$PWD/build/tools # promtool, see packages.sh
 
 # Takes what a suite wrote; prints its row, and the end of its log when something failed.
 judge() {
