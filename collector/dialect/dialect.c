@@ -220,14 +220,18 @@ static bool strip(const dialect_t *dialect, const spelling_t *name, spelling_t *
 }
 
 dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name) {
+    static const dialect_metric_t left_out = {.signal = SIGNAL_IGNORED};
     const struct dialect_index *index = set->index;
     spelling_t spelled, stripped;
     if (!spell(name, &spelled)) return (dialect_rule_t){0};
     const entry_t *entry = find_spelled(index, spelled);
-    for (uint32_t i = 0; i < index->dialect_count && entry == NULL; i++) {
+    if (entry != NULL) return entry->rule;
+    dialect_rule_t rule = {0};
+    for (uint32_t i = 0; i < index->dialect_count; i++) {
         if (!strip(index->dialects[i], &spelled, &stripped)) continue;
         entry = find_spelled(index, stripped);
-        if (entry != NULL && entry->rule.dialect != index->dialects[i]) entry = NULL;
+        if (entry != NULL && entry->rule.dialect == index->dialects[i]) return entry->rule;
+        rule = (dialect_rule_t){index->dialects[i], &left_out, index->labels[i]};
     }
-    return entry == NULL ? (dialect_rule_t){0} : entry->rule;
+    return rule;
 }

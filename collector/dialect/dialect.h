@@ -119,6 +119,7 @@ typedef struct {
     const char *name;  /* "istio" */
     const char *strip; /* prefix that metric names may also have ("istiocustom."), or NULL; other names with it are
                         * known to be this dialect's, and left out */
+    bool labels_only;  /* both ends of a call are told by labels, never by the resource (which is a scrape job) */
     const dialect_attribute_t *resource; /* NULL = none */
     const dialect_attribute_t *span;
     const dialect_attribute_t *label; /* of metric points */
@@ -144,9 +145,15 @@ typedef struct {
 
 static inline uint32_t dialect_slot(slice_t key) {
     uint64_t first = 0, last = 0;
-    size_t n = key.len < 8 ? key.len : 8;
-    memcpy(&first, key.data, n);
-    memcpy(&last, key.data + (key.len - n), n);
+    if (key.len >= 8) { /* copies of a constant length are single loads */
+        memcpy(&first, key.data, 8);
+        memcpy(&last, key.data + (key.len - 8), 8);
+    } else if (key.len >= 4) {
+        memcpy(&first, key.data, 4);
+        memcpy(&last, key.data + (key.len - 4), 4);
+    } else {
+        first = (uint64_t)key.data[0] << 16 | (uint64_t)key.data[key.len / 2] << 8 | key.data[key.len - 1];
+    }
     uint64_t mixed = (first ^ (last * UINT64_C(0x9e3779b97f4a7c15)) ^ key.len) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(mixed >> 40) & (DIALECT_SLOTS - 1);
 }

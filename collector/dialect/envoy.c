@@ -55,7 +55,6 @@ static const dialect_attribute_t access_log[] = {
     {"upstream_cluster", ROLE_PEER, FORM_ISTIO_CLUSTER, 9},
     {"requested_server_name", ROLE_PEER_HOST, FORM_ISTIO_SNI, 5},
     {"authority", ROLE_PEER_HOST, FORM_HOST, 9},
-    {"upstream_request_attempt_count", ROLE_NONE, FORM_TEXT, 1},
     {"source_canonical_service", ROLE_CALLER, FORM_KNOWN, 9},
     {"source_workload", ROLE_CALLER, FORM_KNOWN, 7},
     {"source_namespace", ROLE_CALLER_NAMESPACE, FORM_KNOWN, 9},
@@ -69,7 +68,6 @@ static const dialect_attribute_t access_log[] = {
     {"node_name", ROLE_INSTANCE, FORM_ISTIO_NODE, 5},
     {"pod", ROLE_INSTANCE, FORM_TEXT, 6},
     {"pod_name", ROLE_INSTANCE, FORM_TEXT, 7},
-    {"route_name", ROLE_NONE, FORM_TEXT, 1},
     {NULL, ROLE_NONE, FORM_TEXT, 0},
 };
 

@@ -254,9 +254,10 @@ bool dialect_error(slice_t text) {
     return text.len > 0 && !one_of(text, fine);
 }
 
+/* Envoy's listeners begin with a side as well ("inbound_0.0.0.0_9080", "egress_http"), and so do Istio's clusters. */
 side_t dialect_side(slice_t text) {
     static const struct {
-        const char *text;
+        const char *prefix;
         side_t side;
     } sides[] = {
         {"source", SIDE_CALLER},
@@ -266,6 +267,12 @@ side_t dialect_side(slice_t text) {
         {"server", SIDE_CALLEE},
         {"outbound", SIDE_CALLER},
         {"inbound", SIDE_CALLEE},
+        {"egress", SIDE_CALLER},
+        {"ingress", SIDE_CALLEE},
+        {"public_listener", SIDE_CALLEE},
+        {"admin", SIDE_INSIDE},
+        {"stats", SIDE_INSIDE},
+        {"agent", SIDE_INSIDE},
         {"SPAN_KIND_CLIENT", SIDE_CALLER},
         {"SPAN_KIND_SERVER", SIDE_CALLEE},
         {"SPAN_KIND_PRODUCER", SIDE_CALLER},
@@ -273,7 +280,7 @@ side_t dialect_side(slice_t text) {
         {"SPAN_KIND_INTERNAL", SIDE_INSIDE},
     };
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++)
-        if (slice_is(text, sides[i].text)) return sides[i].side;
+        if (slice_starts(text, sides[i].prefix)) return sides[i].side;
     return SIDE_UNTOLD;
 }
 

@@ -73,4 +73,4 @@ static const dialect_metric_t metrics[] = {
 };
 
 const dialect_t dialect_istio = {
-    .name = "istio", .strip = "istiocustom.", .span = span, .label = label, .metrics = metrics};
+    .name = "istio", .strip = "istiocustom.", .labels_only = true, .span = span, .label = label, .metrics = metrics};

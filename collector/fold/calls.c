@@ -3,7 +3,11 @@
 #include "base/memory.h"
 
 /* What is known of a service by its name id. */
-enum { PEER_REPORTS = 1 /* sends server spans */, PEER_SILENT = 2 /* a caller's half waited for it in vain */ };
+enum {
+    PEER_REPORTS = 1, /* sends server spans */
+    PEER_SILENT = 2,  /* a caller's half waited for it in vain */
+    PEER_NAMED = 4,   /* metrics or logs speak of it under this name */
+};
 
 static uint8_t *peer_flags(fold_t *fold, uint32_t service) {
     if (service >= fold->peer_capacity) {
@@ -20,14 +24,20 @@ void calls_reporter(fold_t *fold, uint32_t service) {
     *peer_flags(fold, service) |= PEER_REPORTS;
 }
 
+void calls_named(fold_t *fold, uint32_t service) {
+    *peer_flags(fold, service) |= PEER_NAMED;
+}
+
 static bool reports(fold_t *fold, uint32_t service) {
     return (*peer_flags(fold, service) & PEER_REPORTS) != 0;
 }
 
-/* The callee as the rest of the mesh calls it: a bare name that no service reports under is looked for in the caller's
- * namespace and cluster. */
-static uint32_t resolve_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
-    if (peer == NAME_NONE || reports(fold, peer)) return peer;
+static bool known(fold_t *fold, uint32_t service) {
+    return (*peer_flags(fold, service) & (PEER_REPORTS | PEER_NAMED)) != 0;
+}
+
+uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
+    if (peer == NAME_NONE || known(fold, peer)) return peer;
     slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
     const uint8_t *slash = memchr(from.data, '/', from.len);
     if (slash == NULL || memchr(name.data, '/', name.len) != NULL) return peer;
@@ -39,7 +49,7 @@ static uint32_t resolve_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
     memcpy(full + prefix, name.data, name.len);
     if (suffix > 0) memcpy(full + prefix + name.len, at, suffix);
     uint32_t id = names_find(&fold->shard.names, slice_of(full, prefix + name.len + suffix));
-    return id != UINT32_MAX && reports(fold, id) ? id : peer;
+    return id != UINT32_MAX && known(fold, id) ? id : peer;
 }
 
 static cell_t *edge_cell(fold_t *fold, uint32_t caller, uint32_t callee, const half_t *half, observer_t observer) {
@@ -85,7 +95,7 @@ static void count_pair(fold_t *fold, const half_t *client, const half_t *server)
 }
 
 static void count_client(fold_t *fold, const half_t *client) {
-    uint32_t callee = resolve_peer(fold, client->service, client->peer);
+    uint32_t callee = calls_peer(fold, client->service, client->peer);
     if (callee == NAME_NONE) return;
     cell_t *cell = edge_cell(fold, client->service, callee, client, (observer_t)client->observer);
     count(cell, client, (failure_t)client->failure);
@@ -105,7 +115,7 @@ static void settle_alone(fold_t *fold, const half_t *half) {
         return;
     }
     counters_add(fold->counters, COUNTER_UNPAIRED_CLIENT, 1);
-    uint32_t callee = resolve_peer(fold, half->service, half->peer);
+    uint32_t callee = calls_peer(fold, half->service, half->peer);
     if (callee != NAME_NONE && !reports(fold, callee)) *peer_flags(fold, callee) |= PEER_SILENT;
     count_client(fold, half);
 }
@@ -115,8 +125,8 @@ static void settle_alone(fold_t *fold, const half_t *half) {
 static bool speaks_alone(fold_t *fold, const half_t *half) {
     if (half->server) return false;
     if (half->failure == FAILURE_CONNECTION) return true;
-    uint32_t callee = resolve_peer(fold, half->service, half->peer);
-    return callee != NAME_NONE && *peer_flags(fold, callee) == PEER_SILENT;
+    uint32_t callee = calls_peer(fold, half->service, half->peer);
+    return callee != NAME_NONE && (*peer_flags(fold, callee) & (PEER_REPORTS | PEER_SILENT)) == PEER_SILENT;
 }
 
 void calls_half(fold_t *fold, const half_t *half, bool alone) {

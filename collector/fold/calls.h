@@ -16,6 +16,13 @@ void calls_expire(fold_t *fold, int64_t before_ns);
 /* Notes that a service reports server spans itself, so that its callers' halves are worth waiting for. */
 void calls_reporter(fold_t *fold, uint32_t service);
 
+/* Notes that metrics or logs speak of a service under this name. */
+void calls_named(fold_t *fold, uint32_t service);
+
+/* The callee as the rest of the mesh calls it: a bare name that nobody goes by is looked for in the caller's namespace
+ * and cluster. */
+uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer);
+
 void calls_save(const fold_t *fold, buffer_t *out);
 err_t calls_load(fold_t *fold, bytes_t *in);
 

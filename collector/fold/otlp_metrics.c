@@ -1,0 +1,431 @@
+/* Metrics read in place: a metric's name finds its rule among the dialects, the rule says which label plays which role
+ * and what the numbers mean, cumulative numbers become increments (delta.h), and these go into the cells of whom the
+ * labels name (sighting.h). An increment belongs to the bucket in which its interval ended. What no dialect knows is
+ * kept as an auxiliary gauge of its service and instance. */
+#include "collector/fold/calls.h"
+#include "collector/fold/points.h"
+#include "collector/fold/sighting.h"
+#include "collector/fold/status.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct {
+    fold_t *fold;
+    int64_t arrival_ns;
+    const resource_t *resource;
+    stream_id_t resource_id, scope_id;
+    metric_t metric;
+    const dialect_metric_t *rule; /* of the point; NULL = auxiliary */
+    sighting_t sighting;
+    int64_t since_ns; /* when the increment began; 0 = not known */
+    point_t point;
+} reader_t;
+
+static void drop(const reader_t *r, counter_t counter) {
+    counters_add(r->fold->counters, counter, 1);
+}
+
+static int64_t time_of(const reader_t *r) {
+    return r->point.increment.time_ns;
+}
+
+/* Seconds of a metric as nanoseconds. */
+static uint64_t nanoseconds(double seconds) {
+    double ns = seconds * 1e9;
+    return ns >= 1 ? ns >= 0x1p63 ? (uint64_t)1 << 63 : (uint64_t)llround(ns) : 0;
+}
+
+/* ---- gauges ---- */
+
+static void add_gauge(const reader_t *r, entity_kind_t kind, slice_t name, double value) {
+    cell_t *cells[ENTITY_KINDS];
+    if (!isfinite(value)) {
+        drop(r, COUNTER_DROPPED_POINT_INVALID);
+        return;
+    }
+    uint32_t count = sighting_gauge_cells(r->fold, &r->sighting, kind, time_of(r), cells);
+    uint32_t signal = names_intern(&r->fold->shard.names, name);
+    if (count == 0) drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    for (uint32_t i = 0; i < count; i++)
+        if (!cell_gauge(cells[i], signal, value, time_of(r))) drop(r, COUNTER_GAUGES_OVERFLOW);
+}
+
+/* The suffix of a statistic: "p50" of quantile 0.5 or of statistic "p50", "avg" of "Average". */
+static void statistic_suffix(const roles_t *roles, char suffix[16]) {
+    static const struct {
+        const char *name, *suffix;
+    } statistics[] = {{"Average", "avg"}, {"average", "avg"}, {"avg", "avg"},     {"mean", "avg"}, {"Maximum", "max"},
+                      {"maximum", "max"}, {"max", "max"},     {"Minimum", "min"}, {"min", "min"},  {"Sum", "sum"}};
+    slice_t statistic = roles->text[ROLE_STATISTIC];
+    otlp_value_t quantile = {.type = VALUE_TEXT, .text = roles->text[ROLE_QUANTILE]};
+    double q;
+    (void)snprintf(suffix, 16, "avg");
+    if (otlp_value_number(&quantile, &q)) (void)snprintf(suffix, 16, "p%g", q * 100);
+    if (statistic.len > 0)
+        (void)snprintf(suffix, 16, "%.*s", (int)(statistic.len < 15 ? statistic.len : 15),
+                       (const char *)statistic.data);
+    for (size_t i = 0; i < sizeof statistics / sizeof statistics[0]; i++)
+        if (slice_is(statistic, statistics[i].name)) (void)snprintf(suffix, 16, "%s", statistics[i].suffix);
+}
+
+static void add_latency_gauge(const reader_t *r, const char *suffix, double seconds) {
+    char name[NAME_BYTES_MAX];
+    const char *base = r->rule->gauge != NULL ? r->rule->gauge : r->sighting.by_caller ? "client.latency" : "latency";
+    (void)snprintf(name, sizeof name, "%s.%s", base, suffix);
+    add_gauge(r, r->rule->entity, slice_text(name), seconds);
+}
+
+static void add_auxiliary(const reader_t *r, double value) {
+    char name[NAME_BYTES_MAX];
+    slice_t own = r->metric.name;
+    (void)snprintf(name, sizeof name, "aux/%.*s", (int)(own.len < 240 ? own.len : 240), (const char *)own.data);
+    uint32_t signal = names_intern(&r->fold->shard.names, slice_text(name));
+    if (!delta_auxiliary(r->fold->delta, r->sighting.own, signal, r->fold->config.auxiliary_per_service, time_of(r)))
+        drop(r, COUNTER_DROPPED_POINT_AUX_CAP);
+    else
+        add_gauge(r, ENTITY_SERVICE, slice_text(name), value);
+}
+
+/* ---- what a point amounts to, as one number ---- */
+
+static double rate_of(const reader_t *r, double increment) {
+    int64_t length_ns = time_of(r) - r->since_ns;
+    return r->since_ns > 0 && length_ns > 0 ? increment / ((double)length_ns * 1e-9) : (double)NAN;
+}
+
+/* The number of a gauge, the rate of a counter, the mean of a distribution; false when it has none (no observation). */
+static bool plain_value(const reader_t *r, double *value) {
+    const delta_point_t *increment = &r->point.increment;
+    switch (r->metric.type) {
+    case METRIC_GAUGE:
+        *value = r->point.value;
+        return true;
+    case METRIC_SUM:
+        *value = r->metric.monotonic ? rate_of(r, increment->whole ? (double)increment->count : increment->sum)
+                                     : r->point.value;
+        return !isnan(*value);
+    default:
+        *value = increment->count > 0 ? increment->sum / (double)increment->count : 0;
+        return increment->count > 0 && r->point.has_sum;
+    }
+}
+
+/* Whole things counted by a sum or a distribution. */
+static bool count_value(const reader_t *r, uint64_t *count) {
+    const delta_point_t *increment = &r->point.increment;
+    if (r->metric.type == METRIC_GAUGE || (r->metric.type == METRIC_SUM && !r->metric.monotonic)) return false;
+    bool real = r->metric.type == METRIC_SUM && !increment->whole;
+    *count = !real                      ? increment->count
+             : increment->sum >= 0x1p53 ? (uint64_t)1 << 53
+                                        : (uint64_t)llround(increment->sum);
+    return true;
+}
+
+/* ---- distributions into sketches ---- */
+
+static void add_explicit(const reader_t *r, sketch_t *sketch) {
+    const point_t *point = &r->point;
+    uint64_t low = 0;
+    for (uint32_t i = 0; i < point->increment.bucket_count; i++) {
+        uint64_t high = i < point->bound_count ? nanoseconds(point->bounds[i] * r->metric.scale) : UINT64_MAX;
+        sketch_add_range(sketch, low, high, point->buckets[i]);
+        low = high;
+    }
+}
+
+static void add_exponential(const reader_t *r, sketch_t *sketch) {
+    const delta_point_t *increment = &r->point.increment;
+    if (increment->zeros > 0) sketch_add(sketch, 0, increment->zeros);
+    for (uint32_t i = 0; i < increment->bucket_count; i++)
+        if (increment->buckets[i] > 0)
+            sketch_add_exponential(sketch, increment->scale, increment->offset + (int32_t)i, increment->buckets[i],
+                                   r->metric.scale * 1e9);
+}
+
+static void add_latencies(const reader_t *r, cell_t *cell, bool failed) {
+    bool client = r->rule->signal == SIGNAL_CLIENT_LATENCY;
+    sketch_t *sketch = client ? &cell->client : failed ? &cell->failed : &cell->ok;
+    if (r->metric.type == METRIC_HISTOGRAM) add_explicit(r, sketch);
+    if (r->metric.type == METRIC_EXPONENTIAL) add_exponential(r, sketch);
+    bool any = r->point.increment.bucket_count > 0 || r->point.increment.zeros > 0;
+    if (r->point.has_sum && any) sketch_add_sum(sketch, nanoseconds(r->point.increment.sum * r->metric.scale));
+}
+
+/* Quantiles that somebody computed already, and distributions without buckets, cannot be merged: they are gauges. */
+static void add_summary(const reader_t *r) {
+    char suffix[16];
+    const delta_point_t *increment = &r->point.increment;
+    for (uint32_t i = 0; i < r->point.quantile_count; i++) {
+        (void)snprintf(suffix, sizeof suffix, "p%g", r->point.quantiles[i].quantile * 100);
+        if (isfinite(r->point.quantiles[i].value))
+            add_latency_gauge(r, suffix, r->point.quantiles[i].value * r->metric.scale);
+    }
+    if (r->point.has_sum && increment->count > 0)
+        add_latency_gauge(r, "avg", increment->sum / (double)increment->count * r->metric.scale);
+}
+
+/* ---- signals ---- */
+
+static bool is_distribution(const reader_t *r) {
+    return r->metric.type == METRIC_HISTOGRAM || r->metric.type == METRIC_EXPONENTIAL ||
+           r->metric.type == METRIC_SUMMARY;
+}
+
+static void count_latency(const reader_t *r) {
+    cell_t *cells[ENTITY_KINDS];
+    if (!is_distribution(r)) {
+        drop(r, COUNTER_DROPPED_POINT_IGNORED);
+        return;
+    }
+    uint32_t count = sighting_cells(r->fold, &r->sighting, time_of(r), cells);
+    if (count == 0) drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    failure_t failure = roles_failure(&r->point.roles);
+    for (uint32_t i = 0; i < count; i++) {
+        add_latencies(r, cells[i], failure != FAILURE_NONE);
+        if (r->rule->signal != SIGNAL_LATENCY_REQUESTS) continue;
+        cells[i]->requests += r->point.increment.count;
+        if (failure != FAILURE_NONE) cells[i]->failures[failure] += r->point.increment.count;
+    }
+    bool bare = r->point.increment.bucket_count == 0 && r->point.increment.zeros == 0;
+    if (count > 0 && bare) add_summary(r);
+}
+
+/* What one increment of `amount` adds to one cell. */
+static void add_amount(const reader_t *r, cell_t *cell, failure_t failure, uint64_t amount) {
+    switch (r->rule->signal) {
+    case SIGNAL_REQUESTS:
+        cell->requests += amount;
+        if (failure != FAILURE_NONE) cell->failures[failure] += amount;
+        break;
+    case SIGNAL_FAILURES:
+        cell->failures[failure == FAILURE_NONE ? FAILURE_SERVER : failure] += amount;
+        break;
+    case SIGNAL_RETRIES:
+        cell->retries += amount;
+        break;
+    case SIGNAL_REQUEST_BYTES:
+        cell->request_bytes += amount;
+        break;
+    case SIGNAL_RESPONSE_BYTES:
+        cell->response_bytes += amount;
+        break;
+    default:
+        break;
+    }
+}
+
+static void count_amount(const reader_t *r) {
+    cell_t *cells[ENTITY_KINDS];
+    uint64_t amount = 0;
+    signal_t signal = r->rule->signal;
+    bool bytes = signal == SIGNAL_REQUEST_BYTES || signal == SIGNAL_RESPONSE_BYTES;
+    bool usable = count_value(r, &amount);
+    if (bytes && is_distribution(r)) {
+        usable = r->point.has_sum;
+        amount = nanoseconds(r->point.increment.sum * r->metric.scale * 1e-9);
+    }
+    if (signal == SIGNAL_FAILURES && roles_has(&r->point.roles, ROLE_ERROR)) usable = false;
+    uint32_t count = usable ? sighting_cells(r->fold, &r->sighting, time_of(r), cells) : 0;
+    if (count == 0) drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    failure_t failure = roles_failure(&r->point.roles);
+    for (uint32_t i = 0; i < count; i++) add_amount(r, cells[i], failure, amount);
+}
+
+static void count_gauge(const reader_t *r) {
+    char suffix[16];
+    double value;
+    if (!plain_value(r, &value)) return;
+    value *= r->metric.scale;
+    switch (r->rule->signal) {
+    case SIGNAL_LATENCY_STATISTIC:
+        statistic_suffix(&r->point.roles, suffix);
+        add_latency_gauge(r, suffix, value);
+        break;
+    case SIGNAL_SUCCESS_RATIO:
+        add_gauge(r, r->rule->entity, slice_text("success_ratio"), value);
+        break;
+    case SIGNAL_REQUEST_RATE:
+        add_gauge(r, r->rule->entity, slice_text("request_rate"), value);
+        break;
+    case SIGNAL_REQUEST_COUNT:
+        add_gauge(r, r->rule->entity, slice_text("request_count"), value);
+        break;
+    default:
+        if (r->rule->gauge != NULL) add_gauge(r, r->rule->entity, slice_text(r->rule->gauge), value);
+        break;
+    }
+}
+
+static void count_point(reader_t *r) {
+    double value;
+    const dialect_t *dialect = r->metric.rule.dialect;
+    manner_t manner = {.observer = r->rule == NULL ? OBSERVER_APP : r->rule->observer,
+                       .edge_only = r->rule != NULL && r->rule->entity == ENTITY_EDGE,
+                       .labels_only = r->rule != NULL && dialect->labels_only};
+    sighting_read(r->fold, r->resource, &r->point.roles, manner, &r->sighting);
+    if (r->rule == NULL) {
+        if (plain_value(r, &value)) add_auxiliary(r, value);
+        return;
+    }
+    switch (r->rule->signal) {
+    case SIGNAL_LATENCY:
+    case SIGNAL_LATENCY_REQUESTS:
+    case SIGNAL_CLIENT_LATENCY:
+        count_latency(r);
+        break;
+    case SIGNAL_REQUESTS:
+    case SIGNAL_FAILURES:
+    case SIGNAL_RETRIES:
+    case SIGNAL_REQUEST_BYTES:
+    case SIGNAL_RESPONSE_BYTES:
+        count_amount(r);
+        break;
+    default:
+        count_gauge(r);
+        break;
+    }
+}
+
+/* ---- points ---- */
+
+/* False when the point is not to be counted for its time. */
+static bool admitted(const reader_t *r) {
+    switch (fold_admit(r->fold, time_of(r), r->arrival_ns)) {
+    case ADMITTED:
+        return true;
+    case TOO_LATE:
+        drop(r, COUNTER_DROPPED_POINT_LATE);
+        return false;
+    default:
+        drop(r, COUNTER_DROPPED_POINT_FUTURE);
+        return false;
+    }
+}
+
+/* Makes the point an increment. False when there is nothing to count. */
+static bool to_increment(reader_t *r) {
+    delta_point_t *increment = &r->point.increment;
+    r->since_ns = increment->start_ns;
+    if (r->metric.type == METRIC_GAUGE) return true;
+    if (r->metric.temporality == TEMPORALITY_DELTA) {
+        if (r->metric.type == METRIC_SUM && !r->metric.monotonic) {
+            drop(r, COUNTER_DROPPED_POINT_IGNORED); /* changes of a level that nobody told */
+            return false;
+        }
+        return delta_interval(r->fold->delta, r->point.id, increment);
+    }
+    if (r->metric.type == METRIC_SUM && !r->metric.monotonic) return true;
+    if (r->metric.temporality != TEMPORALITY_CUMULATIVE) {
+        drop(r, COUNTER_DROPPED_POINT_INVALID);
+        return false;
+    }
+    return delta_cumulative(r->fold->delta, r->metric.id, r->point.id, increment, &r->since_ns);
+}
+
+static err_t fold_point(reader_t *r, slice_t message) {
+    if (!point_read(&r->metric, message, &r->point)) return ERR_MALFORMED;
+    drop(r, COUNTER_FOLDED_POINTS);
+    if (r->point.stale)
+        drop(r, COUNTER_POINT_STALE);
+    else if (r->point.invalid)
+        drop(r, COUNTER_DROPPED_POINT_INVALID);
+    if (r->point.stale || r->point.invalid || !admitted(r)) return ERR_OK;
+    r->rule = r->metric.rule.metric;
+    if (r->rule != NULL && r->rule->needs != ROLE_NONE && !roles_has(&r->point.roles, r->rule->needs)) r->rule = NULL;
+    if (r->rule != NULL && r->rule->signal == SIGNAL_IGNORED)
+        drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    else if (to_increment(r))
+        count_point(r);
+    return ERR_OK;
+}
+
+static void mix(stream_id_t *id, slice_t bytes, uint64_t salt) {
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.len > 0 ? (const void *)bytes.data : "", bytes.len, salt);
+    id->low += hash.low64;
+    id->high += hash.high64;
+}
+
+static void identify(reader_t *r) {
+    metric_t *metric = &r->metric;
+    metric->id = (stream_id_t){r->resource_id.low + 3 * r->scope_id.low, r->resource_id.high + 3 * r->scope_id.high};
+    mix(&metric->id, metric->name, 1);
+    mix(&metric->id, metric->unit, 2);
+    uint8_t kind[3] = {(uint8_t)metric->type, (uint8_t)metric->temporality, metric->monotonic};
+    mix(&metric->id, slice_of(kind, sizeof kind), 3);
+}
+
+static err_t fold_metric(reader_t *r, slice_t message) {
+    if (!metric_read(message, &r->metric)) return ERR_MALFORMED;
+    if (r->metric.type == 0) return ERR_OK;
+    r->metric.rule = dialect_metric(r->fold->dialects, r->metric.name);
+    r->metric.scale =
+        r->metric.rule.metric == NULL ? 1 : dialect_scale(r->metric.rule.metric, r->metric.name, r->metric.unit);
+    identify(r);
+    bytes_t in = bytes_of(r->metric.data);
+    wire_field_t field;
+    while (wire_next(&in, &field)) {
+        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
+        err_t err = fold_point(r, field.block);
+        if (err != ERR_OK) return err;
+    }
+    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
+}
+
+/* Name, version and attributes of a scope; its place in the message does not matter. */
+static bool read_scope(slice_t message, stream_id_t *id) {
+    *id = (stream_id_t){0, 0};
+    bytes_t in = bytes_of(message);
+    wire_field_t field;
+    while (wire_next(&in, &field))
+        if (field.number == 1 && field.type == WIRE_BLOCK) mix(id, field.block, 4);
+    return bytes_done(&in);
+}
+
+static err_t fold_scope(reader_t *r, slice_t message) {
+    if (!read_scope(message, &r->scope_id)) return ERR_MALFORMED;
+    bytes_t in = bytes_of(message);
+    wire_field_t field;
+    while (wire_next(&in, &field)) {
+        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
+        err_t err = fold_metric(r, field.block);
+        if (err != ERR_OK) return err;
+    }
+    return ERR_OK;
+}
+
+static err_t fold_resource(reader_t *r, slice_t message) {
+    slice_t resource = slice_of(NULL, 0);
+    bytes_t in = bytes_of(message);
+    wire_field_t field;
+    while (wire_next(&in, &field))
+        if (field.number == 1 && field.type == WIRE_BLOCK) resource = field.block;
+    if (!bytes_done(&in)) return ERR_MALFORMED;
+    r->resource_id = (stream_id_t){0, 0};
+    if (!attributes_hash(resource, 1, &r->resource_id)) return ERR_MALFORMED;
+    r->resource = identity_resource(r->fold->identity, resource);
+    in = bytes_of(message);
+    while (wire_next(&in, &field)) {
+        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
+        err_t err = fold_scope(r, field.block);
+        if (err != ERR_OK) return err;
+    }
+    return ERR_OK;
+}
+
+err_t fold_metrics(fold_t *fold, int64_t arrival_ns, slice_t body) {
+    reader_t reader;
+    reader.fold = fold;
+    reader.arrival_ns = arrival_ns;
+    bytes_t in = bytes_of(body);
+    wire_field_t field;
+    while (wire_next(&in, &field)) {
+        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
+        err_t err = fold_resource(&reader, field.block);
+        if (err != ERR_OK) return err;
+    }
+    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
+}
