@@ -12,6 +12,7 @@
 struct web {
     web_config_t config;
     web_context_t context;
+    char *host, *names; /* owned copies, which config and guard point to */
     guard_t guard;
     readers_t readers;
     stream_hub_t *streams;

@@ -99,7 +99,7 @@ static enum MHD_Result send_answer(web_t *web, struct MHD_Connection *connection
 
 static void no_page(web_request_t *request) {
     answer_plain(request, 404, "text/plain; charset=utf-8",
-                "This build has no page in it (make ui, then build again). The API is under /api/v1/.\n");
+                 "This build has no page in it (make ui, then build again). The API is under /api/v1/.\n");
 }
 
 /* A file by name; any other path is the page's own address (it routes by itself). */
@@ -346,12 +346,14 @@ static uint32_t or_default(uint32_t value, uint32_t fallback) {
 err_t web_start(const web_config_t *config, const web_context_t *context, web_t **out, char *why, size_t why_size) {
     web_t *web = memory_new(1, sizeof *web);
     web->config = *config;
+    web->config.host = web->host = memory_text(config->host);
+    web->config.names = web->names = memory_text(config->names == NULL ? "" : config->names);
     web->config.threads = or_default(config->threads, THREADS_DEFAULT);
     web->config.connections = or_default(config->connections, CONNECTIONS_DEFAULT);
     /* The library takes no more threads than connections. */
     if (web->config.threads > web->config.connections) web->config.threads = web->config.connections;
     web->context = *context;
-    web->guard = (guard_t){.listen_host = config->host, .names = config->names};
+    web->guard = (guard_t){.listen_host = web->host, .names = web->names};
     web->started_wall_ns = clock_wall_ns(context->clock);
     web->started_ns = clock_monotonic_ns(context->clock);
     readers_init(&web->readers, context->store_path, web->config.threads + 1);
@@ -387,5 +389,7 @@ void web_stop(web_t *web) {
     if (web->daemon != NULL) MHD_stop_daemon(web->daemon);
     if (web->streams != NULL) stream_hub_free(web->streams);
     readers_fini(&web->readers);
+    free(web->host);
+    free(web->names);
     free(web);
 }

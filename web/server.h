@@ -67,8 +67,9 @@ typedef struct {
 
 typedef struct web web_t;
 
-/* Everything in config and context is borrowed until web_stop returns. ERR_BUSY: the port is taken; ERR_INVALID: no
- * such address; ERR_FOREIGN: the store cannot be opened for reading. `why` gets one sentence with the cure. */
+/* What the context points to is borrowed until web_stop returns; the config is copied. ERR_BUSY: the port is taken;
+ * ERR_INVALID: no such address; ERR_FOREIGN: the store cannot be opened for reading. `why` gets one sentence with the
+ * cure. */
 err_t web_start(const web_config_t *config, const web_context_t *context, web_t **out, char *why, size_t why_size);
 
 uint16_t web_port(const web_t *web);
