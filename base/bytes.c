@@ -40,3 +40,17 @@ bool wire_skip_group(bytes_t *b, uint32_t number) {
     }
     return true;
 }
+
+bool wire_next_rare(bytes_t *b, wire_field_t *field) {
+    while (b->at != b->end) {
+        uint64_t tag;
+        const uint8_t *start = b->at;
+        if (!bytes_varint(b, &tag)) return false;
+        if (tag >> 32 || tag < 8 || b->at - start > 5) return bytes_fail(b); /* longer tags: refused by others too */
+        field->number = (uint32_t)(tag >> 3);
+        field->type = (uint8_t)(tag & 7);
+        if (field->type != WIRE_GROUP_START) return wire_value(b, field);
+        if (!wire_skip_group(b, field->number)) return false;
+    }
+    return false;
+}

@@ -117,37 +117,52 @@ typedef struct {
 /* Skips a group (deprecated wire types 3 and 4) whose start tag was just read. At most 16 groups deep. */
 bool wire_skip_group(bytes_t *b, uint32_t number);
 
+/* The rest of a field behind its tag, of which the type is known to be one of the four. */
+static inline bool wire_value(bytes_t *b, wire_field_t *field) {
+    uint32_t word;
+    field->value = 0; /* a reader that expects another type finds nothing, not what was there before */
+    field->block = slice_of(NULL, 0);
+    switch (field->type) {
+    case WIRE_VARINT:
+        return bytes_varint(b, &field->value);
+    case WIRE_FIXED64:
+        return bytes_u64(b, &field->value);
+    case WIRE_BLOCK:
+        return bytes_block(b, &field->block);
+    case WIRE_FIXED32:
+        if (!bytes_u32(b, &word)) return false;
+        field->value = word;
+        return true;
+    default:
+        return bytes_fail(b);
+    }
+}
+
+/* wire_next for tags of several bytes, groups, and what is malformed. */
+bool wire_next_rare(bytes_t *b, wire_field_t *field);
+
 /* Reads the next field; groups are skipped. False at the end, or, with bytes_done() false, at malformed bytes. */
 static inline bool wire_next(bytes_t *b, wire_field_t *field) {
-    while (b->at != b->end) {
-        uint64_t tag;
-        const uint8_t *start = b->at;
-        if (!bytes_varint(b, &tag)) return false;
-        if (tag >> 32 || tag < 8 || b->at - start > 5) return bytes_fail(b); /* longer tags: refused by others too */
-        field->number = (uint32_t)(tag >> 3);
-        field->type = (uint8_t)(tag & 7);
-        field->value = 0; /* a reader that expects another type finds nothing, not what was there before */
-        field->block = slice_of(NULL, 0);
-        uint32_t word;
-        switch (field->type) {
-        case WIRE_VARINT:
-            return bytes_varint(b, &field->value);
-        case WIRE_FIXED64:
-            return bytes_u64(b, &field->value);
-        case WIRE_BLOCK:
-            return bytes_block(b, &field->block);
-        case WIRE_FIXED32:
-            if (!bytes_u32(b, &word)) return false;
-            field->value = word;
-            return true;
-        case 3:
-            if (!wire_skip_group(b, field->number)) return false;
-            continue;
-        default:
-            return bytes_fail(b);
-        }
-    }
-    return false;
+    if (b->at == b->end) return false;
+    uint8_t tag = *b->at, type = tag & 7;
+    if (tag >= 0x80 || tag < 8 || type == 3) return wire_next_rare(b, field);
+    b->at++;
+    field->number = tag >> 3;
+    field->type = type;
+    return wire_value(b, field);
+}
+
+/* A message that is exactly two blocks shorter than 128 bytes, of fields 1 and 2, as nearly every OTLP attribute is:
+ * the short way for those. False says only that it looks otherwise. */
+static inline bool wire_short_pair(slice_t message, slice_t *first, slice_t *second) {
+    const uint8_t *p = message.data;
+    if (message.len < 4 || message.len >= 0x80 || p[0] != (1 << 3 | WIRE_BLOCK)) return false;
+    size_t len = p[1];
+    if (len + 4 > message.len || p[2 + len] != (2 << 3 | WIRE_BLOCK) || p[3 + len] != message.len - len - 4)
+        return false;
+    *first = slice_of(p + 2, len);
+    *second = slice_of(p + 4 + len, message.len - len - 4);
+    return true;
 }
 
 #endif

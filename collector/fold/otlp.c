@@ -20,7 +20,13 @@ const char *span_fault_text(span_fault_t fault) {
 }
 
 /* Reads one AnyValue; the last field of the oneof wins, as in protobuf. */
-static bool any_value(slice_t message, otlp_value_t *value) {
+bool otlp_any_value(slice_t message, otlp_value_t *value) {
+    enum { STRING_TAG = 0x0a };
+    if (message.len >= 2 && message.len < 0x80 && message.data[0] == STRING_TAG &&
+        message.data[1] == message.len - 2) { /* nothing but a short text: nearly always */
+        *value = (otlp_value_t){.type = VALUE_TEXT, .text = slice_of(message.data + 2, message.len - 2)};
+        return true;
+    }
     *value = (otlp_value_t){.type = VALUE_NONE};
     bytes_t in = bytes_of(message);
     wire_field_t field;
@@ -59,7 +65,7 @@ bool otlp_key_value(slice_t message, slice_t *key, otlp_value_t *value) {
     while (wire_next(&in, &field)) {
         if (field.type != WIRE_BLOCK) continue;
         if (field.number == 1) *key = field.block;
-        if (field.number == 2 && !any_value(field.block, value)) return false;
+        if (field.number == 2 && !otlp_any_value(field.block, value)) return false;
     }
     return bytes_done(&in);
 }

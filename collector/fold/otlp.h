@@ -47,6 +47,9 @@ typedef struct {
     double number;   /* VALUE_DOUBLE */
 } otlp_value_t;
 
+/* Reads one AnyValue message; false when malformed. */
+bool otlp_any_value(slice_t message, otlp_value_t *value);
+
 /* Reads one KeyValue message; false when malformed. */
 bool otlp_key_value(slice_t message, slice_t *key, otlp_value_t *value);
 

@@ -220,15 +220,12 @@ static bool check_field(check_t *check, const rule_t *rule, const wire_field_t *
     return rule->child == PLAIN || check_message(check, (message_t)rule->child, field->block);
 }
 
-/* A KeyValue whose value is a scalar, in the usual field order: most of the bytes of most requests. */
+/* A KeyValue of a short text: most of the bytes of most requests. */
 static bool simple_key_value(slice_t bytes) {
-    const uint8_t *p = bytes.data;
-    if (bytes.len < 4 || bytes.len > 0x7f || p[0] != 0x0a) return false;
-    size_t key = p[1];
-    if (key + 4 > bytes.len || p[2 + key] != 0x12 || (size_t)p[3 + key] != bytes.len - key - 4) return false;
-    size_t left = bytes.len - key - 4;
-    const uint8_t *value = p + 4 + key;
-    return left >= 2 && value[0] == 0x0a && (size_t)value[1] == left - 2; /* string_value */
+    enum { STRING_TAG = 0x0a };
+    slice_t key, value;
+    return wire_short_pair(bytes, &key, &value) && value.len >= 2 && value.data[0] == STRING_TAG &&
+           value.data[1] == value.len - 2;
 }
 
 static void reject(check_t *check, span_fault_t fault) {

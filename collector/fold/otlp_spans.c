@@ -36,22 +36,24 @@ static uint64_t whole_number(const span_t *span, role_t role) {
     return number(span, role, &value) && value >= 0 && value < 0x1p62 ? (uint64_t)value : 0;
 }
 
-static bool read_attribute(const dialect_keys_t *keys, slice_t message, span_t *span) {
-    slice_t key;
-    otlp_value_t value;
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    /* The key comes first in practice: a key nobody wants costs no look at its value. */
-    if (wire_next(&in, &field) && field.number == 1 && field.type == WIRE_BLOCK) {
-        if (field.block.len == 0 || dialect_find(keys, field.block) == NULL) return true;
-    }
-    if (!otlp_key_value(message, &key, &value)) return false;
-    const dialect_attribute_t *row = key.len > 0 ? dialect_find(keys, key) : NULL;
-    if (row == NULL || value.type == VALUE_NONE || value.type == VALUE_OTHER) return true;
-    if (has(span, row->role) && span->rows[row->role]->rank >= row->rank) return true;
+static void keep(span_t *span, const dialect_attribute_t *row, const otlp_value_t *value) {
+    if (value->type == VALUE_NONE || value->type == VALUE_OTHER) return;
+    if (has(span, row->role) && span->rows[row->role]->rank >= row->rank) return;
     span->present |= UINT64_C(1) << row->role;
     span->rows[row->role] = row;
-    span->values[row->role] = value;
+    span->values[row->role] = *value;
+}
+
+/* A key that nobody wants costs no look at its value. */
+static bool read_attribute(const dialect_keys_t *keys, slice_t message, span_t *span) {
+    otlp_value_t value;
+    slice_t key, any;
+    bool usual = wire_short_pair(message, &key, &any);
+    if (!usual && !otlp_key_value(message, &key, &value)) return false;
+    const dialect_attribute_t *row = key.len > 0 ? dialect_find(keys, key) : NULL;
+    if (row == NULL) return true;
+    if (usual && !otlp_any_value(any, &value)) return false;
+    keep(span, row, &value);
     return true;
 }
 
