@@ -101,10 +101,10 @@ static err_t find_framing(source_t *source, char *why, size_t why_size) {
     slice_t start = rest(source);
     size_t at = 0;
     while (at < start.len && memchr(" \t\r\n", start.data[at], 4) != NULL) at++;
-    bool brace = at < start.len && start.data[at] == '{';
+    bool blank = at == start.len, brace = !blank && start.data[at] == '{';
     for (at++; brace && at < start.len && memchr(" \t\r\n", start.data[at], 4) != NULL;) at++;
     bool json = brace && (at >= start.len || start.data[at] == '"' || start.data[at] == '}');
-    source->framing = json || start.len == 0 ? FRAMING_LINES : FRAMING_DELIMITED;
+    source->framing = json || blank ? FRAMING_LINES : FRAMING_DELIMITED;
     return ERR_OK;
 }
 
