@@ -48,7 +48,7 @@
     X(text, forward_otlp_url, "forward.otlp_url", "",                                                                  \
       "spans are forwarded here as OTLP/HTTP (Jaeger: http://HOST:4318/v1/traces); empty = off")                       \
     X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \
-    X(real, minimum_rate, "analyzer.minimum_per_minute", "1",                                                          \
+    X(real, minimum_rate, "analyzer.minimum_per_minute", "2",                                                          \
       "affected requests per minute below which nothing is an incident")
 
 #define CONFIG_FIELD_text(field)    char *field;
