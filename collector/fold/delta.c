@@ -162,6 +162,7 @@ static uint32_t position(const delta_t *delta, const stream_t *stream) {
 
 /* When the family was exported before the export of `time_ns`; 0 = it was not. */
 static int64_t family_before(delta_t *delta, stream_id_t id, int64_t time_ns) {
+    id.high = ~id.high; /* a stream without attributes may have its family's id */
     stream_t *family = find_stream(delta, id);
     if (family == NULL) {
         family = add_stream(delta, id);
