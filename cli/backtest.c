@@ -96,7 +96,8 @@ static bool write_json(const char *path, const json_t *document) {
     return fine;
 }
 
-/* What was seen: spans, points, logs, services (those that sent something or were called), edges. */
+/* What was seen: spans, points, logs, services (those that sent something or were called), and edges over which calls
+ * were counted (edges that only have statistics computed by others do not count). */
 static json_t *summary_of(backtest_t *test) {
     shard_t *shard = fold_shard(test->pipeline.fold);
     json_t *services = json_array(), *edges = json_array();
@@ -105,6 +106,7 @@ static json_t *summary_of(backtest_t *test) {
         const entity_key_t *key = &shard->entities[id];
         bool edge = key->kind == ENTITY_EDGE;
         if (!edge && key->kind != ENTITY_SERVICE) continue;
+        if (edge && key->observer == OBSERVER_NONE) continue;
         uint64_t hash = ((uint64_t)key->service << 32 | key->caller) * UINT64_C(0x9e3779b97f4a7c15);
         table_probe_t probe = table_probe(&seen, hash);
         if (table_next(&seen, &probe)) continue; /* told by another observer, version or zone already */
