@@ -13,6 +13,8 @@ query_t *query_open(const char *sqlite_path) {
     err_t err = sql_open(sqlite_path, SQLITE_OPEN_READONLY, &query->db);
     if (err == ERR_OK) (void)sqlite3_busy_timeout(query->db, BUSY_WAIT_MS);
     if (err == ERR_OK) err = schema_check(query->db);
+    if (err == ERR_OK) err = query_begin(query); /* names and entities */
+    query_end(query);
     if (err == ERR_OK) return query;
     query_close(query);
     return NULL;
