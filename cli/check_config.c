@@ -16,7 +16,7 @@ static int check(const char *path, char *why, size_t why_size) {
     if (err == ERR_OK)
         pipeline_fini(&pipeline);
     else
-        (void)snprintf(why, why_size, "%s:%s", path, sentence);
+        (void)snprintf(why, why_size, "%s, %s", path, sentence);
     config_free(&config);
     return err == ERR_OK ? EXIT_FINE : EXIT_USAGE;
 }

@@ -206,6 +206,15 @@ def mistakes_in_a_configuration_name_the_line():
 
 
 @test
+def mistakes_in_dialects_name_the_line_of_the_file():
+    path = write("dialect.yaml", "data: x\ndialects:\n  - name: shop\n    span:\n      - {key: a, role: emperor}\n")
+    refuses("check-config", path, saying=[path, "line 5", "emperor"])
+    good = write("good.yaml", "dialects:\n  - name: shop\n    span:\n      - {key: a, role: peer}\ndata: x\n")
+    check(run("check-config", good)[0] == 0, run("check-config", good)[2])
+    check(run("check-config", "datasets/incidents.yaml")[0] == 0, run("check-config", "datasets/incidents.yaml")[2])
+
+
+@test
 def mistakes_in_variables_and_flags_are_named():
     refuses("serve", env={"SEISMESH_LIMITS_NMAES": "5"}, saying=["SEISMESH_LIMITS_NMAES", "SEISMESH_LIMITS_NAMES"])
     refuses("serve", "--limits.names", "many", saying=["--limits.names", "whole number"])
