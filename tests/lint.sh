@@ -80,10 +80,10 @@ untidy_page() {
 
 # Two functions of one name, one ours and one a library's, link without a word, and the wrong one is called.
 shadowed_symbols() {
-    local library=build/release/libseismesh.a
-    [ -f $library ] || { echo "$library is missing: build first"; return; }
-    comm -12 <(nm $library 2>/dev/null | awk '$2 ~ /[TDBR]/ {print $3}' | sort -u) \
-        <(ldd build/release/seismesh | awk '$3 ~ /^\// {print $3}' | xargs -n 1 nm -D --defined-only |
+    local library=${BUILD:-build/release}/libseismesh.a
+    [ -f "$library" ] || { echo "$library is missing: build first"; return; }
+    comm -12 <(nm "$library" 2>/dev/null | awk '$2 ~ /[TDBR]/ {print $3}' | sort -u) \
+        <(ldd "${BUILD:-build/release}/seismesh" | awk '$3 ~ /^\// {print $3}' | xargs -n 1 nm -D --defined-only |
             awk '{sub(/@.*/, "", $3); print $3}' | sort -u)
 }
 
