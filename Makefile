@@ -40,7 +40,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/g
 LIBRARY := $(BUILD)/libseismesh.a
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH   := $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,loadgen.c sink.c fold_alone.c)
+BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone)
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
