@@ -93,6 +93,12 @@ const gauge_t *cell_find_gauge(const cell_t *cell, uint32_t signal) {
     return at < cell->gauge_count && cell->gauges[at].signal == signal ? &cell->gauges[at] : NULL;
 }
 
+/* Wraps, instead of being undefined, for sums that no sample made (bytes from a damaged disk). */
+static fixed_t add_fixed(fixed_t a, fixed_t b) {
+    __extension__ typedef unsigned __int128 bits_t;
+    return (fixed_t)((bits_t)a + (bits_t)b);
+}
+
 static bool add_gauge(cell_t *cell, const gauge_t *more) {
     uint32_t at = gauge_place(cell, more->signal);
     if (at == cell->gauge_count || cell->gauges[at].signal != more->signal) {
@@ -107,7 +113,7 @@ static bool add_gauge(cell_t *cell, const gauge_t *more) {
     gauge->count += more->count;
     gauge->min = fmin(gauge->min, more->min);
     gauge->max = fmax(gauge->max, more->max);
-    gauge->sum += more->sum;
+    gauge->sum = add_fixed(gauge->sum, more->sum);
     if (more->last_ns > gauge->last_ns || (more->last_ns == gauge->last_ns && more->last > gauge->last)) {
         gauge->last_ns = more->last_ns;
         gauge->last = more->last;

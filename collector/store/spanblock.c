@@ -44,7 +44,7 @@ err_t spanblock_unpack(slice_t bytes, buffer_t *out) {
     if (!bytes_u64(&in, &raw) || raw > SPANBLOCK_RAW_MAX) return ERR_MALFORMED;
     if (!bytes_take(&in, bytes_left(&in), &frame)) return ERR_MALFORMED;
     if (ZSTD_getFrameContentSize(frame.data, frame.len) != raw) return ERR_MALFORMED;
-    uint8_t *to = buffer_reserve(out, (size_t)raw);
+    uint8_t *to = buffer_reserve(out, (size_t)raw + 1); /* never NULL */
     size_t got = ZSTD_decompress(to, (size_t)raw, frame.data, frame.len);
     if (ZSTD_isError(got) || got != raw) return ERR_MALFORMED;
     out->len += got;
