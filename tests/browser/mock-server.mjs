@@ -10,8 +10,16 @@ import { fileURLToPath } from "node:url";
 import { answer } from "./mock/answers.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-export const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** The daemon's own policy, read from where it is written. */
+export const policy = (() => {
+  const source = readFileSync(join(here, "../../web/guard.c"), "utf8");
+  const texts = /\{"Content-Security-Policy",\s*((?:"[^"]*"\s*)+)\}/.exec(
+    source,
+  )?.[1];
+  if (!texts)
+    throw new Error("web/guard.c has no Content-Security-Policy any more");
+  return [...texts.matchAll(/"([^"]*)"/g)].map((match) => match[1]).join("");
+})();
 const types = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",

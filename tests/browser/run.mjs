@@ -3,6 +3,8 @@
 //   node run.mjs                    against the made-up mesh of mock-server.mjs, in every mood it knows
 //   SEISMESH_URL=http://… node run.mjs   against a running daemon: what must hold for any data that is not empty
 //
+//   ONLY=words …                   just the checks whose claim has these words
+//
 // Prints a line per check; the last line is "N passed, N failed".
 import { launch } from "./chromium.mjs";
 import { startMock } from "./mock-server.mjs";

@@ -18,6 +18,7 @@ export class Checker {
 
   /** Runs `body(page, complaints)` in a fresh context; `options` are Playwright's, and `mode`, `noisy`. */
   async check(claim, options, body) {
+    if (process.env.ONLY && !claim.includes(process.env.ONLY)) return;
     const { mode = "busy", noisy = false, ...context } = options;
     if (this.mock)
       Object.assign(this.mock, {

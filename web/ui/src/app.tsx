@@ -88,7 +88,7 @@ const DataAge = () => {
 const Connection = () => {
   const { link } = useLive();
   const press = (): void => {
-    if (link === 'lost' || link === 'starting') retryNow();
+    if (link === 'lost' || link === 'starting' || link === 'broken') retryNow();
     else change({ live: link === 'paused' ? null : '0' }, true);
   };
   return (

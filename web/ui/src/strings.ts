@@ -23,6 +23,7 @@ export const text = {
     polling: 'every 5 s',
     paused: 'paused',
     lost: 'no connection',
+    broken: 'in trouble',
     starting: 'starting',
   },
   linkHint: {
@@ -31,6 +32,7 @@ export const text = {
     polling: 'The event stream is not available; the page asks every 5 seconds. Press to pause.',
     paused: 'Nothing moves until you press again.',
     lost: 'The server does not answer; the page keeps trying. Press to try now.',
+    broken: 'The server answers, but with an error. Press to ask again now.',
     starting: 'The server is starting. Press to ask again now.',
   },
   problem: {

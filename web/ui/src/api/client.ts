@@ -16,22 +16,24 @@ const base = '/api/v1';
 /** An answer that takes longer than this is told as "unreachable"; the page keeps what it had. */
 const patience_ms = 20_000;
 
-const kindOf = (status: number): ProblemKind => {
-  if (status === 503) return 'starting';
+const kindOf = (status: number, code: unknown): ProblemKind => {
+  if (code === 'starting') return 'starting';
   if (status === 404) return 'not_found';
   if (status === 409) return 'conflict';
   return status >= 400 && status < 500 ? 'invalid' : 'server';
 };
 
 const problemFrom = async (response: Response): Promise<Problem> => {
+  let code: unknown;
   let message = `The server answered ${response.status} ${response.statusText}`.trim();
   try {
-    const document = (await response.json()) as { error?: { message?: unknown } };
+    const document = (await response.json()) as { error?: { code?: unknown; message?: unknown } };
+    code = document.error?.code;
     if (typeof document.error?.message === 'string') message = document.error.message;
   } catch {
     // No JSON in the answer (a proxy's error page): the status line says what is known.
   }
-  return new Problem(kindOf(response.status), message, response.status);
+  return new Problem(kindOf(response.status, code), message, response.status);
 };
 
 const ask = async <T>(path: string, options: RequestInit, signal?: AbortSignal): Promise<T> => {

@@ -144,6 +144,7 @@ export interface Series {
   bands: { error_ratio: Maybe<Band>; latency: Maybe<Band>; request_rate: Maybe<Band> };
   incidents: { id: string | number; opened_ms: number; closed_ms: Maybe<number> }[];
   exemplars: Exemplar[];
+  truncated?: boolean;
 }
 
 export interface Anomaly {
@@ -237,6 +238,8 @@ export interface Suggestion {
   confidence: Maybe<number>;
   blast_radius: Maybe<string>;
   wrong_if: string[];
+  decided_ms?: Maybe<number>;
+  reason?: Maybe<string>;
 }
 
 export interface TraceSummary {
@@ -278,4 +281,6 @@ export interface Trace {
   start_ms: number;
   duration_s: Maybe<number>;
   spans: Span[];
+  span_count?: number;
+  truncated?: boolean;
 }

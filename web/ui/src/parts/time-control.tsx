@@ -2,7 +2,8 @@
 import { useState } from 'preact/hooks';
 import { moment, zoneName } from '../format.ts';
 import { change } from '../state/router.ts';
-import { iso, parseMoment, presets, spanSeconds, useRange, useZone } from '../state/time.ts';
+import { iso, parseMoment, presets, spanSeconds, useRange, useZone, type TimeRange } from '../state/time.ts';
+import { Copy } from './basics.tsx';
 import { useLive } from '../state/live.ts';
 
 /** "2022-08-23 12:47" as typed, read as UTC unless it names a zone or the page shows local time. */
@@ -56,9 +57,22 @@ const FixedRange = ({ close }: { close: () => void }) => {
   );
 };
 
+/** The address of this view with its range nailed down, so that others see exactly this. */
+const pinned = (range: TimeRange, newest_ms: number | null | undefined): string => {
+  const query = new URLSearchParams(location.search);
+  const to = range.to_ms ?? newest_ms ?? null;
+  if (to !== null) {
+    query.delete('range');
+    query.set('from', iso(range.from_ms ?? to - (spanSeconds(range.relative ?? '1h') ?? 3600) * 1000));
+    query.set('to', iso(to));
+  }
+  return `${location.origin}${location.pathname}?${query.toString()}`;
+};
+
 export const TimeControl = () => {
   const range = useRange();
   const zone = useZone();
+  const { status } = useLive();
   const [editing, setEditing] = useState(false);
   const fixed = range.from_ms !== null && range.to_ms !== null;
   const pick = (value: string): void => {
@@ -100,6 +114,7 @@ export const TimeControl = () => {
       >
         {zone === 'utc' ? 'UTC' : 'local'}
       </button>
+      <Copy value={pinned(range, status?.event_time_ms)} label="Copy link" />
       {editing && <FixedRange close={() => setEditing(false)} />}
     </div>
   );

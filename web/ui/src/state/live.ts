@@ -1,10 +1,10 @@
 /** What the server pushes: its status after each checkpoint, incidents and suggestions when they change.
  *  Falls back to asking every few seconds when the stream cannot be had; rests while the page is hidden. */
 import { useEffect, useState } from 'preact/hooks';
-import { Problem, get } from '../api/client.ts';
+import { Problem, get, type ProblemKind } from '../api/client.ts';
 import type { Status } from '../api/types.ts';
 
-export type Link = 'connecting' | 'live' | 'polling' | 'paused' | 'lost' | 'starting';
+export type Link = 'connecting' | 'live' | 'polling' | 'paused' | 'lost' | 'broken' | 'starting';
 
 export interface Live {
   link: Link;
@@ -31,6 +31,8 @@ let pollTimer: ReturnType<typeof setTimeout> | undefined;
 let refreshTimer: ReturnType<typeof setTimeout> | undefined;
 let streamAllowedAt_ms = 0;
 let paused = false;
+
+const linkAfter: Partial<Record<ProblemKind, Link>> = { starting: 'starting', unreachable: 'lost' };
 
 const set = (change: Partial<Live>): void => {
   state = { ...state, ...change };
@@ -96,7 +98,7 @@ const poll = async (): Promise<void> => {
     const problem = error instanceof Problem ? error : new Problem('server', String(error), 0);
     closeStream();
     streamAllowedAt_ms = 0; // as soon as it answers again the stream is tried again
-    set({ problem, link: problem.kind === 'starting' ? 'starting' : 'lost' });
+    set({ problem, link: linkAfter[problem.kind] ?? 'broken' });
   }
   if (document.hidden || paused) return;
   const wait = state.problem ? pollWhileBroken_ms : source ? heartbeat_ms : poll_ms;

@@ -62,7 +62,11 @@ export const MapPanel = ({ whole }: { whole: boolean }) => {
               <Modes graph={graph} show={show} />
               <ServiceGraph graph={graph} show={show} />
               <Legend />
-              {graph.truncated && <p class="muted small">Only the {exact(most)} busiest calls were sent.</p>}
+              {graph.truncated && (
+                <p class="muted small">
+                  More than {exact(most)} calls: those into hurt services and the busiest are drawn.
+                </p>
+              )}
               {whole && (
                 <details class="chart-table">
                   <summary>The same as a list ({plural(graph.edges.length, 'call')})</summary>

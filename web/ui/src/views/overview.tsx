@@ -8,7 +8,7 @@ import { href, incidentHref } from '../state/router.ts';
 import { useLive } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
-import { IncidentHead, useIncidents } from './incident.tsx';
+import { IncidentHead } from './incident.tsx';
 import { MapPanel } from './map.tsx';
 import { ServiceTable, useServices } from './services.tsx';
 import { SuggestionCard } from './suggestion.tsx';
@@ -72,7 +72,8 @@ const Stories = ({ incidents, heading }: { incidents: Incident[]; heading: strin
 );
 
 const WhatBroke = () => {
-  const answer = useIncidents('all');
+  // Whatever the range: what is open now must not be hidden by it.
+  const answer = useResource<{ incidents: Incident[] }>('/incidents?state=all&limit=20');
   return (
     <Show of={answer} size="m">
       {({ incidents }) => {

@@ -176,6 +176,12 @@ export const SuggestionCard = ({
         {suggestion.mesh && !abstains && <span class="muted small">for {suggestion.mesh}</span>}
       </header>
       <p>{suggestion.sentence}</p>
+      {suggestion.decided_ms != null && (
+        <p class="decided">
+          {suggestion.state} <Moment ms={suggestion.decided_ms} />
+          {suggestion.reason ? `: ${suggestion.reason}` : ', no reason given'}
+        </p>
+      )}
       {!abstains && <Effect suggestion={suggestion} />}
       {suggestion.objects.map(object => (
         <section key={`${object.kind}/${object.namespace}/${object.name}`} class="object">

@@ -1,7 +1,7 @@
 /** One trace as a waterfall: who waited for whom, how long, and where it failed. */
 import { useMemo, useState } from 'preact/hooks';
 import type { Span, Trace } from '../api/types.ts';
-import { duration, plural } from '../format.ts';
+import { duration, exact, plural } from '../format.ts';
 import { Copy, Fact, Moment, Panel, ServiceLink } from '../parts/basics.tsx';
 import { ShareBar } from '../parts/bar.tsx';
 import { Glyph } from '../parts/health.tsx';
@@ -153,6 +153,11 @@ export const TraceView = () => {
               <Empty title="This trace has no spans any more: retention took them." />
             ) : (
               <Rows trace={trace} />
+            )}
+            {trace.truncated && (
+              <p class="notice">
+                Only the first {exact(trace.spans.length)} of {exact(trace.span_count)} spans are shown.
+              </p>
             )}
             <p class="muted small">
               Bold bars lie on the critical path: shortening any other span would not make the request faster.
