@@ -5,8 +5,9 @@
 #include <math.h>
 
 static const double SHARE_MIN = 0.01; /* added share of failing requests below which nobody is told */
-static const double SCATTER_PRIOR =
-    0.2; /* correlation of errors within a bucket before any was learned: they come in bursts */
+/* Correlation of errors within a bucket before any was learned: one broken trace may fail many calls, so a bucket of a
+ * young series is hardly more than one observation. */
+static const double SCATTER_PRIOR = 0.2;
 static const double SUSPICIOUS = 2;
 
 static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, verdict_t *best) {
@@ -23,7 +24,10 @@ static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, ver
     double added = n > 0 ? k / n - baseline.errors / baseline.requests : 0;
     double window_s = window * flow->period_s;
     double affected = (k - n * share.mean) / window_s * 60;
-    if (window == 1) best->suspicious = evidence > SUSPICIOUS;
+    if (window == 1) {
+        best->alone = evidence;
+        best->suspicious = evidence > SUSPICIOUS;
+    }
     if (best->requests > 0 && evidence <= best->evidence) return;
     if (added * analyzer->config.sensitivity < SHARE_MIN ||
         affected * analyzer->config.sensitivity < analyzer->config.minimum_rate)

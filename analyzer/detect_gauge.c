@@ -99,6 +99,7 @@ static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
     verdict->evidence = enough ? stats_residual(z, degrees) : 0;
     verdict->opens = role == TRACK_LATENCY || role == TRACK_GAUGE_FAILURES ||
                      (role == TRACK_CLIENT_LATENCY && analyzer->subjects[subject].key.kind == ENTITY_EDGE);
+    verdict->alone = verdict->evidence;
     verdict->suspicious = verdict->evidence >= SUSPICIOUS;
     return verdict->suspicious;
 }

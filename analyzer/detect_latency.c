@@ -34,7 +34,10 @@ static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     if (now < then * (1 + (FACTOR_MIN - 1) / sensitivity) || now - then < EXCESS_MIN_S / sensitivity ||
         affected * sensitivity < c->analyzer->config.minimum_rate)
         evidence = 0;
-    if (c->window == 1 && evidence > SUSPICIOUS) best->suspicious = true;
+    if (c->window == 1) {
+        if (evidence != 0) best->alone = fmax(best->alone, evidence + TRIES);
+        best->suspicious |= evidence > SUSPICIOUS;
+    }
     if (best->requests > 0 && evidence <= best->evidence) return;
     best->evidence = evidence > 0 ? evidence : 0;
     best->effect = now > then ? log(now / then) : 0;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { BASELINE_BUCKETS_MIN = 4, BASELINE_REQUESTS_MIN = 8 };
+enum { BASELINE_BUCKETS_MIN = 6, BASELINE_REQUESTS_MIN = 8 };
 
 static const double PRIOR_WEIGHT = 100;
 static const double FORGET = 0.99904; /* 2^(-1/720): per bucket learned */

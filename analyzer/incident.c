@@ -10,6 +10,7 @@
 static const double OPEN_EVIDENCE = 3.0;       /* log10(1/p) after the correction */
 static const double OPEN_EVIDENCE_GAUGE = 5.0; /* one point of a gauge: nobody knows how many requests it stands for */
 static const double REPEAT_EVIDENCE = 1.3;     /* twice in three judgements */
+static const double ALONE_EVIDENCE = 0.7;      /* of one bucket or point by itself, to count as deviating */
 static const double JOIN_EVIDENCE = 1.0;       /* to join what is open already */
 static const double STRENGTH_MAX = 12;
 enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600 };
@@ -139,15 +140,18 @@ static void correct(analyzer_t *analyzer) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
         verdict->evidence -= price;
         trouble_t *trouble = &track_of(analyzer, verdict)->trouble;
-        bool repeat = verdict->evidence >= REPEAT_EVIDENCE;
+        bool repeat = verdict->alone >= ALONE_EVIDENCE;
         trouble->streak = (uint8_t)(trouble->streak << 1 | (repeat ? 1 : 0));
     }
 }
 
-/* How sure a verdict must be: a strong one at once, a weaker one when it comes again. */
+/* How sure a verdict must be. Counted requests: strong evidence, and not from one bucket alone, since a pause of ten
+ * seconds is nobody's incident. Gauges: one very strong point, or a weaker one that comes again. */
 static bool stands(const verdict_t *verdict, const track_t *track) {
-    if (verdict->evidence >= (track->gauge == NULL ? OPEN_EVIDENCE : OPEN_EVIDENCE_GAUGE)) return true;
-    return verdict->evidence >= REPEAT_EVIDENCE && (track->trouble.streak & 6) != 0;
+    bool again = (track->trouble.streak & 1) != 0 && (track->trouble.streak & 6) != 0;
+    bool long_enough = again || verdict->period_s >= 60; /* a minute of counts is no pause */
+    if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE && long_enough;
+    return verdict->evidence >= OPEN_EVIDENCE_GAUGE || (verdict->evidence >= REPEAT_EVIDENCE && again);
 }
 
 static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t now_ns) {

@@ -107,6 +107,7 @@ typedef struct {
     double requests, affected_per_minute, window_s, period_s;
     bool opens;      /* this signal is felt by users and may open an incident */
     bool suspicious; /* the newest bucket or point is strange by itself */
+    double alone;    /* evidence of the newest bucket or point by itself, nothing taken off */
 } verdict_t;
 
 typedef struct {

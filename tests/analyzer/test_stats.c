@@ -1,0 +1,59 @@
+#include "analyzer/histogram.h"
+#include "analyzer/stats.h"
+#include "tests/test.h"
+
+#include <math.h>
+
+static bool near(double a, double b, double tolerance) {
+    return fabs(a - b) <= tolerance;
+}
+
+TEST(the_tail_of_a_binomial_is_exact) {
+    /* 5 of 10 at 0.1: p = 0.0016349374 */
+    CHECK(near(stats_excess(5, 10, (share_t){0.1, 1e12}), -log10(0.0016349374), 1e-3));
+    CHECK(stats_excess(1, 10, (share_t){0.1, 1e12}) == 0); /* not above the mean */
+}
+
+TEST(scatter_weakens_evidence) {
+    double tight = stats_excess(30, 100, (share_t){0.1, 1e6}), loose = stats_excess(30, 100, (share_t){0.1, 10});
+    CHECK(tight > 6 && loose < 2 && loose > 0);
+}
+
+TEST(a_share_of_one_is_judged_from_below) {
+    CHECK(stats_deficit(50, 100, (share_t){0.9, 1e6}) > 10);
+    CHECK(stats_deficit(95, 100, (share_t){0.9, 1e6}) == 0);
+}
+
+TEST(extreme_counts_give_finite_evidence) {
+    double counts[] = {0, 1, 1e3, 1e9};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++)
+            CHECK(isfinite(
+                stats_excess(counts[i] < counts[j] ? counts[i] : counts[j], counts[j], (share_t){1e-12, 1e15})));
+}
+
+TEST(a_wilson_interval_holds_its_share_and_stays_within_bounds) {
+    double low, high;
+    stats_wilson(0, 10, 1.96, &low, &high);
+    CHECK(low == 0 && high > 0.2 && high < 0.4);
+    stats_wilson(0, 0, 1.96, &low, &high);
+    CHECK(low == 0 && high == 1);
+}
+
+TEST(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin) {
+    sketch_t sketch;
+    sketch_init(&sketch);
+    for (uint64_t ms = 1; ms <= 1000; ms++) sketch_add(&sketch, ms * 1000000, 1);
+    histogram_t histogram = {{0}};
+    histogram_add_sketch(&histogram, &sketch);
+    CHECK(histogram_total(&histogram) == 1000);
+    CHECK(near(log(histogram_quantile(&histogram, 0.5) / 0.5), 0, 0.1));
+    int cut = histogram_cut(&histogram, 0.9);
+    CHECK(histogram_above(&histogram, cut) <= 100 && histogram_above(&histogram, cut - 1) > 100);
+    sketch_fini(&sketch);
+}
+
+TEST_MAIN(TEST_CASE(the_tail_of_a_binomial_is_exact), TEST_CASE(scatter_weakens_evidence),
+          TEST_CASE(a_share_of_one_is_judged_from_below), TEST_CASE(extreme_counts_give_finite_evidence),
+          TEST_CASE(a_wilson_interval_holds_its_share_and_stays_within_bounds),
+          TEST_CASE(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin))
