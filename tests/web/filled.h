@@ -28,11 +28,12 @@ typedef struct {
 
 static const uint8_t filled_trace_id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-static uint32_t filled_name(filled_t *filled, const char *text) {
+static inline uint32_t filled_name(filled_t *filled, const char *text) {
     return names_intern(&filled->shard.names, slice_text(text));
 }
 
-static void filled_requests(filled_t *filled, const entity_key_t *key, int64_t bucket, uint32_t count, bool failing) {
+static inline void filled_requests(filled_t *filled, const entity_key_t *key, int64_t bucket, uint32_t count,
+                                   bool failing) {
     cell_t *cell = shard_cell(&filled->shard, shard_entity(&filled->shard, key), bucket);
     for (uint32_t i = 0; i < count; i++) {
         exemplar_t exemplar = {.duration_ns = (i + 1) * 1000000, .end_ns = bucket * BUCKET_NS + 5 * NS_PER_S};
@@ -45,7 +46,7 @@ static void filled_requests(filled_t *filled, const entity_key_t *key, int64_t b
         (void)cell_gauge(cell, filled_name(filled, "cpu.utilization"), 0.25 + 0.5 * failing, bucket * BUCKET_NS);
 }
 
-static void filled_bucket(filled_t *filled, int64_t bucket, bool failing) {
+static inline void filled_bucket(filled_t *filled, int64_t bucket, bool failing) {
     uint32_t v1 = filled_name(filled, "v1"), v2 = filled_name(filled, "v2"), zone = filled_name(filled, "eu-1a");
     uint32_t pod = filled_name(filled, "cart-5f7d-x"), operation = filled_name(filled, "POST /cart/{id}");
     uint8_t seen = OBSERVER_SPAN;
@@ -87,7 +88,7 @@ static void filled_bucket(filled_t *filled, int64_t bucket, bool failing) {
 
 /* --- a trace --- */
 
-static Otlp__KeyValue filled_pair(const char *key, const char *text, Otlp__AnyValue *value) {
+static inline Otlp__KeyValue filled_pair(const char *key, const char *text, Otlp__AnyValue *value) {
     Otlp__KeyValue pair = OTLP__KEY_VALUE__INIT;
     Otlp__AnyValue text_value = OTLP__ANY_VALUE__INIT;
     text_value.value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
@@ -99,7 +100,7 @@ static Otlp__KeyValue filled_pair(const char *key, const char *text, Otlp__AnyVa
 }
 
 /* One request of one span: a server span of shop/cart that failed. */
-static void filled_trace(filled_t *filled, const uint8_t id[16], int64_t start_ns) {
+static inline void filled_trace(filled_t *filled, const uint8_t id[16], int64_t start_ns) {
     uint8_t span_id[8] = {0xab, 1, 2, 3, 4, 5, 6, id[15]};
     Otlp__AnyValue values[4];
     Otlp__KeyValue name = filled_pair("service.name", "cart", &values[0]);
@@ -179,7 +180,7 @@ static const char filled_suggestion[] =
     "\"p99_s\":null,\"load\":[]},\"capacity\":{\"fits\":true,\"sentence\":\"It fits.\"},\"confidence\":0.9,"
     "\"blast_radius\":\"All of cart.\",\"wrong_if\":[\"The database is to blame.\"]}";
 
-static void filled_findings(filled_t *filled) {
+static inline void filled_findings(filled_t *filled) {
     int64_t opened = INT64_C(1700000400) * NS_PER_S;
     entity_key_t key = {.kind = ENTITY_SERVICE, .observer = OBSERVER_SPAN, .service = filled->cart};
     uint32_t cart = shard_entity(&filled->shard, &key);
@@ -192,7 +193,7 @@ static void filled_findings(filled_t *filled) {
     store_suggestion(filled->store, 2, 1, opened + 30 * NS_PER_S, INT64_C(1700009999) * NS_PER_S, filled_suggestion);
 }
 
-static err_t filled_checkpoint(filled_t *filled, uint64_t position) {
+static inline err_t filled_checkpoint(filled_t *filled, uint64_t position) {
     static const store_state_t none[] = {{NULL, {NULL, 0}}};
     int64_t end = filled_start_ns / BUCKET_NS + FILLED_BUCKETS;
     err_t err = store_checkpoint(filled->store, &filled->shard, position, end, end * BUCKET_NS, none);
@@ -200,7 +201,7 @@ static err_t filled_checkpoint(filled_t *filled, uint64_t position) {
 }
 
 /* An empty store in a directory of its own. */
-static bool filled_open(filled_t *filled) {
+static inline bool filled_open(filled_t *filled) {
     char why[256] = "";
     *filled = (filled_t){0};
     (void)snprintf(filled->directory, sizeof filled->directory, "/tmp/seismesh-web-XXXXXX");
@@ -220,7 +221,7 @@ static bool filled_open(filled_t *filled) {
     return err == ERR_OK;
 }
 
-static bool filled_fill(filled_t *filled) {
+static inline bool filled_fill(filled_t *filled) {
     filled->front = filled_name(filled, "shop/front");
     filled->cart = filled_name(filled, "shop/cart");
     filled->attack = filled_name(filled, FILLED_ATTACK);
@@ -235,7 +236,7 @@ static bool filled_fill(filled_t *filled) {
     return filled_checkpoint(filled, 1000) == ERR_OK;
 }
 
-static void filled_close(filled_t *filled) {
+static inline void filled_close(filled_t *filled) {
     char command[96];
     store_close(filled->store);
     shard_fini(&filled->shard);
