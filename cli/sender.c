@@ -44,8 +44,7 @@ static int keep_going(void *context, curl_off_t a, curl_off_t b, curl_off_t c, c
 static err_t make_urls(sender_t *sender, const char *url, char *why, size_t why_size) {
     CURLU *parsed = curl_url();
     char *whole = NULL, *scheme = NULL;
-    bool fine = parsed != NULL &&
-                curl_url_set(parsed, CURLUPART_URL, url, CURLU_DEFAULT_SCHEME | CURLU_GUESS_SCHEME) == CURLUE_OK &&
+    bool fine = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, CURLU_GUESS_SCHEME) == CURLUE_OK &&
                 curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                 (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
                 curl_url_get(parsed, CURLUPART_URL, &whole, 0) == CURLUE_OK;
