@@ -6,15 +6,15 @@
 //   ONLY=words …                   just the checks whose claim has these words
 //
 // Prints a line per check; the last line is "N passed, N failed".
-import { launch } from "./chromium.mjs";
-import { startMock } from "./mock-server.mjs";
-import { Checker } from "./checks/checker.mjs";
-import { common } from "./checks/common.mjs";
-import { stories } from "./checks/stories.mjs";
-import { moods } from "./checks/moods.mjs";
-import { hostile } from "./checks/hostile.mjs";
+import { launch } from './chromium.mjs';
+import { startMock } from './mock-server.mjs';
+import { Checker } from './checks/checker.mjs';
+import { common } from './checks/common.mjs';
+import { stories } from './checks/stories.mjs';
+import { moods } from './checks/moods.mjs';
+import { hostile } from './checks/hostile.mjs';
 
-const daemon = process.env.SEISMESH_URL?.replace(/\/$/, "");
+const daemon = process.env.SEISMESH_URL?.replace(/\/$/, '');
 const mock = daemon ? null : await startMock({ beat_ms: 700 });
 const browser = await launch();
 const checker = new Checker(browser, daemon ?? mock.url, mock);

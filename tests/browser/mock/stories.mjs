@@ -1,5 +1,5 @@
 // The incident of the made-up mesh, its suggestion, and what may stand in a status document.
-import { now_ms, incidentOpened_ms, edges } from "./mesh.mjs";
+import { now_ms, incidentOpened_ms, edges } from './mesh.mjs';
 
 const diff = `--- VirtualService boutique/cart (now)
 +++ VirtualService boutique/cart (proposed)
@@ -41,20 +41,20 @@ spec:
 export const suggestion = (change = {}) => ({
   id: 3,
   incident: 7,
-  state: "open",
-  kind: "roll_back_version",
-  mesh: "istio",
-  title: "Send all requests for cart to v1, none to v2",
+  state: 'open',
+  kind: 'roll_back_version',
+  mesh: 'istio',
+  title: 'Send all requests for cart to v1, none to v2',
   sentence:
-    "cart v2 fails 61 % of its requests (412 of 676 in 11 min); v1 fails 0.04 % on the same callers in the same minutes.",
+    'cart v2 fails 61 % of its requests (412 of 676 in 11 min); v1 fails 0.04 % on the same callers in the same minutes.',
   created_ms: now_ms - 8 * 60e3,
   expires_ms: now_ms + 52 * 60e3,
-  target: { service: "boutique/cart", version: "v2", instance: null },
+  target: { service: 'boutique/cart', version: 'v2', instance: null },
   objects: [
     {
-      kind: "VirtualService",
-      name: "cart",
-      namespace: "boutique",
+      kind: 'VirtualService',
+      name: 'cart',
+      namespace: 'boutique',
       before: yaml(90, 10),
       after: yaml(100, 0),
       diff,
@@ -68,13 +68,13 @@ export const suggestion = (change = {}) => ({
     p99_s: { now: 1.72, predicted: 0.014, low: 0.011, high: 0.021 },
     load: [
       {
-        target: "cart v1",
+        target: 'cart v1',
         now_rate: 92.7,
         predicted_rate: 103,
         highest_seen_rate: 131,
       },
       {
-        target: "cart v2",
+        target: 'cart v2',
         now_rate: 10.3,
         predicted_rate: 0,
         highest_seen_rate: 11,
@@ -83,14 +83,13 @@ export const suggestion = (change = {}) => ({
   },
   capacity: {
     fits: true,
-    sentence:
-      "v1 would get 103 requests a second; it has borne 131 without getting slower.",
+    sentence: 'v1 would get 103 requests a second; it has borne 131 without getting slower.',
   },
   confidence: 0.94,
-  blast_radius: "10 % of the requests to cart move; 2 callers",
+  blast_radius: '10 % of the requests to cart move; 2 callers',
   wrong_if: [
-    "v2 only gets requests that v1 cannot answer (a new route or header match)",
-    "the failure follows the node, not the version: both v2 pods run on node-3",
+    'v2 only gets requests that v1 cannot answer (a new route or header match)',
+    'the failure follows the node, not the version: both v2 pods run on node-3',
   ],
   ...change,
 });
@@ -98,11 +97,10 @@ export const suggestion = (change = {}) => ({
 export const abstention = () =>
   suggestion({
     id: 2,
-    state: "open",
-    kind: "none",
-    title: "No routing change would help",
-    sentence:
-      "redis is slow in every version and instance alike; traffic has nowhere better to go.",
+    state: 'open',
+    kind: 'none',
+    title: 'No routing change would help',
+    sentence: 'redis is slow in every version and instance alike; traffic has nowhere better to go.',
     objects: [],
     apply: null,
     undo: null,
@@ -115,89 +113,83 @@ export const abstention = () =>
 
 export const incident = (change = {}) => ({
   id: 7,
-  state: "open",
+  state: 'open',
   opened_ms: incidentOpened_ms,
   updated_ms: now_ms,
   closed_ms: null,
-  severity: "critical",
-  title:
-    "cart answers 120 times slower than usual and fails 8.3 % of its requests",
+  severity: 'critical',
+  title: 'cart answers 120 times slower than usual and fails 8.3 % of its requests',
   sentence:
-    "frontend → cart latency p99 is 1.72 s, expected 8 ms–21 ms for this time (62,400 requests in 11 min, 174 windows of history); began 12:36:50; 1 of 2 versions; likely cause cart v2, 3 findings.",
+    'frontend → cart latency p99 is 1.72 s, expected 8 ms–21 ms for this time (62,400 requests in 11 min, 174 windows of history); began 12:36:50; 1 of 2 versions; likely cause cart v2, 3 findings.',
   culprit: {
-    service: "boutique/cart",
-    version: "v2",
+    service: 'boutique/cart',
+    version: 'v2',
     instance: null,
     established: true,
-    reason:
-      "v2 took its first requests 20 s before the first failure, v1 is as usual",
+    reason: 'v2 took its first requests 20 s before the first failure, v1 is as usual',
   },
   suspects: [
     {
       rank: 1,
-      service: "boutique/cart",
-      version: "v2",
+      service: 'boutique/cart',
+      version: 'v2',
       instance: null,
-      signal: "error_ratio",
+      signal: 'error_ratio',
       score: 41.2,
       evidence: [
-        "v2 fails 61 % of its requests, v1 0.04 %, on the same callers.",
-        "v2 was first seen at 12:36:30, 20 s before the first failure.",
-        "No callee of cart is slower than usual.",
+        'v2 fails 61 % of its requests, v1 0.04 %, on the same callers.',
+        'v2 was first seen at 12:36:30, 20 s before the first failure.',
+        'No callee of cart is slower than usual.',
       ],
     },
     {
       rank: 2,
-      service: "boutique/checkout",
+      service: 'boutique/checkout',
       version: null,
       instance: null,
-      signal: "latency",
+      signal: 'latency',
       score: 6.1,
-      evidence: [
-        "Its own time (without its callees) is as usual: it waits for cart.",
-      ],
+      evidence: ['Its own time (without its callees) is as usual: it waits for cart.'],
     },
     {
       rank: 3,
-      service: "boutique/redis",
+      service: 'boutique/redis',
       version: null,
       instance: null,
-      signal: "request_rate",
+      signal: 'request_rate',
       score: 1.2,
-      evidence: [
-        "Asked 7 % less often, since the failed requests do not reach it.",
-      ],
+      evidence: ['Asked 7 % less often, since the failed requests do not reach it.'],
     },
   ],
-  affected: ["boutique/cart", "boutique/checkout", "boutique/frontend"],
+  affected: ['boutique/cart', 'boutique/checkout', 'boutique/frontend'],
   impact: { requests_per_minute: 512, time_lost_s_per_minute: 388 },
   first_failure_ms: incidentOpened_ms,
   timeline: [
     {
       time_ms: incidentOpened_ms - 20e3,
-      text: "cart v2 takes its first requests (10 %)",
+      text: 'cart v2 takes its first requests (10 %)',
     },
     {
       time_ms: incidentOpened_ms,
-      text: "cart latency leaves its band: p99 1.1 s, usual 8 ms–21 ms",
+      text: 'cart latency leaves its band: p99 1.1 s, usual 8 ms–21 ms',
     },
-    { time_ms: incidentOpened_ms + 40e3, text: "checkout follows: p99 1.9 s" },
+    { time_ms: incidentOpened_ms + 40e3, text: 'checkout follows: p99 1.9 s' },
     {
       time_ms: incidentOpened_ms + 60e3,
-      text: "frontend follows: 2.1 % of requests fail",
+      text: 'frontend follows: 2.1 % of requests fail',
     },
     {
       time_ms: incidentOpened_ms + 180e3,
-      text: "suggestion 3: all requests to v1",
+      text: 'suggestion 3: all requests to v1',
     },
   ],
   anomalies: edges
-    .filter((edge) => edge.callee === "boutique/cart")
+    .filter(edge => edge.callee === 'boutique/cart')
     .flatMap((edge, i) =>
-      ["latency", "error_ratio"].map((signal) => ({
+      ['latency', 'error_ratio'].map(signal => ({
         time_ms: incidentOpened_ms + i * 20e3,
         subject: {
-          kind: "edge",
+          kind: 'edge',
           service: edge.callee,
           caller: edge.caller,
           version: null,
@@ -207,10 +199,10 @@ export const incident = (change = {}) => ({
         },
         signal,
         score: 12 + i,
-        observed: signal === "latency" ? 1.72 : 0.083,
-        expected: signal === "latency" ? 0.012 : 0.0004,
-        low: signal === "latency" ? 0.008 : 0,
-        high: signal === "latency" ? 0.021 : 0.004,
+        observed: signal === 'latency' ? 1.72 : 0.083,
+        expected: signal === 'latency' ? 0.012 : 0.0004,
+        low: signal === 'latency' ? 0.008 : 0,
+        high: signal === 'latency' ? 0.021 : 0.004,
         incident: 7,
       })),
     ),
@@ -218,10 +210,10 @@ export const incident = (change = {}) => ({
 });
 
 export const status = (level, sentence, checkpoints, change = {}) => ({
-  version: "0.1.0",
+  version: '0.1.0',
   started_ms: Date.now() - 754e3,
   uptime_s: 754,
-  event_time_ms: level === "empty" ? null : now_ms,
+  event_time_ms: level === 'empty' ? null : now_ms,
   checkpoint: { position: 88123, age_s: 1.2, count: checkpoints },
   journal: { end: 88123, folded: 88123, behind_bytes: 0 },
   store: {
@@ -232,22 +224,22 @@ export const status = (level, sentence, checkpoints, change = {}) => ({
     names: 903,
   },
   learning: { done: true, have_buckets: 174, need_buckets: 30 },
-  dialects: level === "empty" ? [] : ["otel", "istio"],
+  dialects: level === 'empty' ? [] : ['otel', 'istio'],
   listen: {
-    otlp_grpc: "127.0.0.1:4317",
-    otlp_http: "127.0.0.1:4318",
-    web: "127.0.0.1:7117",
+    otlp_grpc: '127.0.0.1:4317',
+    otlp_http: '127.0.0.1:4318',
+    web: '127.0.0.1:7117',
   },
   health: { level, sentence },
   drops: [
     {
-      metric: "seismesh_spans_refused_total",
-      labels: { reason: "future" },
+      metric: 'seismesh_spans_refused_total',
+      labels: { reason: 'future' },
       value: 12,
     },
     {
-      metric: "seismesh_logs_dropped_total",
-      labels: { reason: "no_request" },
+      metric: 'seismesh_logs_dropped_total',
+      labels: { reason: 'no_request' },
       value: 40512,
     },
   ],
