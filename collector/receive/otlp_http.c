@@ -68,9 +68,7 @@ static struct MHD_Daemon *daemon_start(http_service_t *service, int listener) {
     uint32_t threads = config->threads > 0 ? config->threads : 1;
     struct MHD_OptionItem pool = {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
     if (threads < 2) pool.option = MHD_OPTION_END;
-    struct MHD_OptionItem options[] = {
-        pool, {MHD_OPTION_END, 0, NULL}
-    };
+    struct MHD_OptionItem options[] = {pool, {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(flags, 0, http_connections_admit, &service->connections, http_request_handle, service,
                             MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL, /* first, to catch what follows */
                             MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,

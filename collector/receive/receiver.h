@@ -7,8 +7,8 @@
 #include "collector/journal/journal.h"
 
 typedef struct {
-    const char *host; /* "127.0.0.1", "::1", "0.0.0.0" … */
-    uint16_t port;    /* 0 = any free one; see receiver_port */
+    const char *host;       /* "127.0.0.1", "::1", "0.0.0.0" … */
+    uint16_t port;          /* 0 = any free one; see receiver_port */
     uint64_t request_bytes; /* limit on the wire and after inflating */
     uint64_t memory_bytes;  /* all request bodies in flight together; beyond it: 503, UNAVAILABLE */
     uint32_t connections;
@@ -28,10 +28,8 @@ typedef struct receiver receiver_t;
 
 /* Starts listening in threads of its own. ERR_BUSY: the port is taken; ERR_INVALID: no such address; `why` gets one
  * sentence with the cure. The intake is borrowed until receiver_stop returns. */
-err_t otlp_http_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why,
-                      size_t why_size);
-err_t otlp_grpc_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why,
-                      size_t why_size);
+err_t otlp_http_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why, size_t why_size);
+err_t otlp_grpc_start(const receiver_config_t *config, intake_t *intake, receiver_t **out, char *why, size_t why_size);
 
 uint16_t receiver_port(const receiver_t *receiver);
 
