@@ -45,6 +45,8 @@ def normalised(table, row):
 
 
 class Server:
+    running = []  # processes to be ended with this one, however that comes
+
     def __init__(self, options, data, log):
         self.options, self.data, self.log, self.process = options, data, log, None
 
@@ -57,6 +59,7 @@ class Server:
                    "--listen.otlp_http", f"127.0.0.1:{port}", "--listen.otlp_grpc", f"127.0.0.1:{port + 1}",
                    "--listen.web", f"127.0.0.1:{port + 2}"] + self.options.flag
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        Server.running.append(self.process)
 
     def wait_ready(self):
         deadline = time.monotonic() + 60
@@ -94,7 +97,9 @@ def generate(options, ledger, *extra):
     command = [os.path.join(options.build, "tests", "bench", "loadgen"), "--to", f"http://127.0.0.1:{options.port}",
                "--spans", str(options.spans), "--rate", str(options.rate), "--seed", str(options.seed),
                "--out", ledger, *extra]
-    return subprocess.Popen(command)
+    generator = subprocess.Popen(command)
+    Server.running.append(generator)
+    return generator
 
 
 def run_load(options, server, ledger, kills, instants, *extra):
@@ -193,6 +198,7 @@ def main():
         options.seed = int.from_bytes(os.urandom(4), "little")
     print(f"seed {options.seed}: {options.spans} spans at {options.rate} a second, {options.kills} kills")
     instants = random.Random(options.seed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     work = tempfile.mkdtemp(prefix="seismesh-kill-")
     passed = failed = 0
     claims = (("ledger", "after kills under load, the ledger compares exactly", claim_ledger),
@@ -203,6 +209,8 @@ def main():
         try:
             held = claim(options, work, instants)
         except SystemExit as reason:
+            if reason.code == 130:
+                raise
             print(reason)
             held = False
         print(f"{'ok  ' if held else 'FAIL'} {name}")
@@ -221,4 +229,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    finally:
+        for left in Server.running:
+            if left.poll() is None:
+                left.kill()

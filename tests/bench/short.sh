@@ -35,7 +35,8 @@ ledger() {
     else
         echo "FAIL no ledger" && failed=$((failed + 1))
     fi
-    daemon_stop || failed=$((failed + 1))
+    daemon_stop || { echo "FAIL no clean stop" && failed=$((failed + 1)); }
+    [ $failed = 0 ] || tail -n 20 "$work/daemon.log"
 }
 
 ledger "http://127.0.0.1:$http_port"
