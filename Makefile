@@ -41,6 +41,7 @@ LIBRARY := $(BUILD)/libseismesh.a
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone)
+BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender_http.c sender_grpc.c)
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
@@ -115,10 +116,10 @@ $(BUILD)/generated/assets.S: web/embed.sh web/openapi.yaml $(PAGE)
 $(BUILD)/generated/assets.o: $(BUILD)/generated/assets.S
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/bench/%: tests/bench/%.c $(wildcard tests/bench/*.[ch]) $(LIBRARY)
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BENCH_PARTS) $(wildcard tests/bench/*.h) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(SAY) link $@
-	$(Q)$(CC) $(CFLAGS) -o $@ $< $(filter-out $(wildcard tests/bench/test_*.c) $(patsubst %,tests/bench/%,loadgen.c sink.c fold_alone.c),$(wildcard tests/bench/*.c)) $(LIBRARY) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(BENCH_PARTS) $(LIBRARY) $(LDLIBS)
 
 $(BUILD)/tests/%: tests/%.c $(LIBRARY)
 	@mkdir -p $(@D)

@@ -12,7 +12,7 @@ trap 'daemon_fini; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0
 
-make --no-print-directory BUILD="$build" "$build/seismesh" bench-tools || exit 1
+make --no-print-directory BUILD="$build" "$build/seismesh" bench-tools || { echo "the build failed"; exit 1; }
 
 # Adds up the last line of what was run.
 add() {
