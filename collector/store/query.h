@@ -216,7 +216,7 @@ typedef struct {
     query_attribute_t attributes[QUERY_ATTRIBUTES_MAX]; /* all of them, on one span or its resource */
     uint32_t attribute_count;
     uint32_t limit;
-    uint32_t scan_traces; /* look at so many trace rows at most; 0 = 500,000 */
+    uint32_t scan_traces; /* look at so many trace rows at most; 0 = 200,000 */
     uint32_t scan_blocks; /* open so many span blocks at most (attributes); 0 = 64 */
     query_cursor_t cursor;
     uint64_t searched; /* out: trace rows looked at */

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { SCAN_TRACES = 500000, SCAN_BLOCKS = 64, RESOURCE_ATTRIBUTES = 1, SPAN_ATTRIBUTES = 9, SPAN_TRACE_ID = 1 };
+enum { SCAN_TRACES = 200000, SCAN_BLOCKS = 64, RESOURCE_ATTRIBUTES = 1, SPAN_ATTRIBUTES = 9, SPAN_TRACE_ID = 1 };
 
 #define TRACE_COLUMNS "start_ns, key, id, end_ns, spans, errors, rooted, root_service, root_operation, services, blocks"
 
