@@ -79,7 +79,7 @@
     X(RETENTION_BLOCKS, "retention_deleted", "what=\"span_blocks\"", "Rows deleted by retention.")                     \
     X(RETENTION_TRACES, "retention_deleted", "what=\"traces\"", "Rows deleted by retention.")                          \
     X(STORE_DAMAGED, "store_damaged_rows", "", "Rows of the store that did not read back: lost, and left out.")        \
-    X(SPANS_NOT_KEPT, "dropped_span_bodies", "reason=\"too_large\"", "Request bodies too long for a span block.")        \
+    X(SPANS_NOT_KEPT, "dropped_span_bodies", "reason=\"too_large\"", "Request bodies too long for a span block.")      \
     X(FORWARDED_REQUESTS, "forwarded_requests", "", "Trace requests forwarded.")                                       \
     X(FORWARD_REFUSED, "forward_dropped_requests", "reason=\"refused\"", "Trace requests not forwarded.")              \
     X(FORWARD_UNREACHABLE, "forward_dropped_requests", "reason=\"unreachable\"", "Trace requests not forwarded.")      \

@@ -165,7 +165,8 @@ static void fill_status(void *context, web_status_t *status) {
     daemon_t *daemon = context;
     uint64_t end = journal_end(daemon->journal), folded = daemon->folded;
     bool replaying = folded < daemon->replay_until;
-    *status = (web_status_t){.ready = !replaying && !daemon->stalled && !daemon->stopping,
+    err_t journal = journal_state(daemon->journal);
+    *status = (web_status_t){.ready = !replaying && !daemon->stalled && !daemon->stopping && journal == ERR_OK,
                              .journal_end = end,
                              .journal_folded = folded,
                              .journal_behind_bytes = end > folded ? end - folded : 0,
