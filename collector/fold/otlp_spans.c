@@ -114,22 +114,40 @@ static bool is_true(const span_t *span, role_t role) {
     return word.len > 0 && !slice_is(word, "false") && !slice_is(word, "0");
 }
 
-/* Evidence in order of strength: the proxy's flags, the gRPC status, the HTTP status, then error marks and the span's
- * own status, which old proxies never set. */
-static failure_t failure_of(const span_t *span) {
-    failure_t failure =
-        has(span, ROLE_RESPONSE_FLAGS) ? dialect_flags_failure(text(span, ROLE_RESPONSE_FLAGS)) : FAILURE_NONE;
-    if (failure != FAILURE_NONE) return failure;
-    double status;
-    uint64_t grpc;
-    if (number(span, ROLE_GRPC_STATUS, &status) && status > 0) return dialect_grpc_failure((uint64_t)status);
-    if (dialect_grpc_number(text(span, ROLE_GRPC_STATUS), &grpc) && grpc > 0) return dialect_grpc_failure(grpc);
-    if (number(span, ROLE_HTTP_STATUS, &status) && status >= 100) {
-        failure = dialect_http_failure((uint64_t)status);
-        if (failure != FAILURE_NONE) return failure;
+/* Whether any status was told, and what it means: gRPC's rides on an HTTP 200. */
+static bool status_of(const span_t *span, failure_t *failure) {
+    double http, number_of_grpc;
+    uint64_t grpc = 0;
+    bool has_http = number(span, ROLE_HTTP_STATUS, &http) && http >= 0 && http < 1000;
+    bool has_grpc = dialect_grpc_number(text(span, ROLE_GRPC_STATUS), &grpc);
+    if (!has_grpc && number(span, ROLE_GRPC_STATUS, &number_of_grpc) && number_of_grpc >= 0 && number_of_grpc < 1000) {
+        grpc = (uint64_t)number_of_grpc;
+        has_grpc = true;
     }
-    bool told = span->status == STATUS_ERROR || is_true(span, ROLE_ERROR);
-    return told ? FAILURE_SERVER : FAILURE_NONE;
+    *failure = has_grpc ? dialect_grpc_failure(grpc) : FAILURE_NONE;
+    if (*failure == FAILURE_NONE && has_http) *failure = dialect_http_failure((uint64_t)http);
+    return has_http || has_grpc;
+}
+
+/* Statuses, then error marks and the span's own status, which old proxies never set. A proxy's flags say why, not
+ * whether, except where there is no status at all: a client may leave (DC) after a 200. */
+static failure_t failure_of(const span_t *span) {
+    failure_t failure;
+    bool told = status_of(span, &failure);
+    if (failure == FAILURE_NONE && (span->status == STATUS_ERROR || is_true(span, ROLE_ERROR)))
+        failure = FAILURE_SERVER;
+    failure_t why = dialect_flags_failure(text(span, ROLE_RESPONSE_FLAGS));
+    return why != FAILURE_NONE && (failure != FAILURE_NONE || !told) ? why : failure;
+}
+
+/* Other things than proxies have a `component` too. */
+static bool is_proxy(const span_t *span) {
+    return slice_is(text(span, ROLE_PROXY), "proxy");
+}
+
+/* A text in its row's form, whose words for "not known" are absent. */
+static dialect_name_t parts_of(const span_t *span, role_t role) {
+    return has(span, role) ? dialect_read(span->rows[role]->form, text(span, role)) : (dialect_name_t){0};
 }
 
 static protocol_t protocol_of(const span_t *span) {
@@ -159,7 +177,7 @@ static uint32_t operation_of(names_t *names, const span_t *span) {
     if (route.len > 0) return join_names(names, method, ' ', route);
     if (has(span, ROLE_RPC_METHOD))
         return join_names(names, text(span, ROLE_RPC_SERVICE), '/', text(span, ROLE_RPC_METHOD));
-    if (has(span, ROLE_PROXY)) return names_intern(names, method);
+    if (is_proxy(span)) return names_intern(names, method);
     return names_intern(names, span->name);
 }
 
@@ -249,16 +267,22 @@ static void count_server(fold_t *fold, resource_t *memo, const resource_t *r, co
 static uint32_t peer_of(fold_t *fold, const span_t *span, uint32_t *version) {
     static const role_t order[] = {ROLE_CALLEE, ROLE_PEER, ROLE_PEER_HOST, ROLE_DATABASE, ROLE_MESSAGING};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        slice_t name = text(span, order[i]);
-        if (name.len == 0) continue;
-        dialect_name_t parts = dialect_read(span->rows[order[i]]->form, name);
-        slice_t namespace_name =
-            parts.namespace_name.len > 0 ? parts.namespace_name : text(span, ROLE_CALLEE_NAMESPACE);
-        *version =
-            names_intern(&fold->shard.names, parts.version.len > 0 ? parts.version : text(span, ROLE_CALLEE_VERSION));
-        return identity_service(fold->identity, parts.name, namespace_name, text(span, ROLE_CALLEE_CLUSTER));
+        dialect_name_t parts = parts_of(span, order[i]);
+        if (parts.name.len == 0) continue;
+        if (parts.namespace_name.len == 0) parts.namespace_name = parts_of(span, ROLE_CALLEE_NAMESPACE).name;
+        if (parts.version.len == 0) parts.version = parts_of(span, ROLE_CALLEE_VERSION).name;
+        *version = names_intern(&fold->shard.names, parts.version);
+        return identity_service(fold->identity, parts.name, parts.namespace_name,
+                                parts_of(span, ROLE_CALLEE_CLUSTER).name);
     }
     return NAME_NONE;
+}
+
+/* The caller, where the callee's side names it (a proxy that was told, a waypoint). */
+static uint32_t caller_of(fold_t *fold, const span_t *span) {
+    dialect_name_t parts = parts_of(span, ROLE_CALLER);
+    if (parts.namespace_name.len == 0) parts.namespace_name = parts_of(span, ROLE_CALLER_NAMESPACE).name;
+    return identity_service(fold->identity, parts.name, parts.namespace_name, parts_of(span, ROLE_CALLER_CLUSTER).name);
 }
 
 static void count_half(fold_t *fold, const resource_t *r, const span_t *span, const request_t *request, bool server) {
@@ -279,9 +303,7 @@ static void count_half(fold_t *fold, const resource_t *r, const span_t *span, co
     if (server) {
         half.version = r->version;
         half.zone = r->zone;
-        if (has(span, ROLE_CALLER))
-            half.peer = identity_service(fold->identity, text(span, ROLE_CALLER), text(span, ROLE_CALLER_NAMESPACE),
-                                         text(span, ROLE_CALLER_CLUSTER));
+        half.peer = caller_of(fold, span);
     } else {
         half.peer = peer_of(fold, span, &half.version);
     }
@@ -325,7 +347,7 @@ static err_t fold_span(fold_t *fold, int64_t arrival_ns, resource_t *resource, s
     if (faulty(fold, &span, arrival_ns)) return ERR_OK;
     resource_t space;
     const resource_t *r = reporter_of(fold, resource, &span, &space);
-    request_t request = {.observer = has(&span, ROLE_PROXY) ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
+    request_t request = {.observer = is_proxy(&span) ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
                          .failure = failure_of(&span),
                          .protocol = protocol_of(&span),
                          .operation = operation_of(&fold->shard.names, &span),
