@@ -196,12 +196,30 @@ static uint32_t span_entity(fold_t *fold, entity_kind_t kind, observer_t observe
     return shard_entity(&fold->shard, &key);
 }
 
+/* A waypoint's server span names the callee that it stands before: that one has served, not the waypoint. */
+static void answer_for_callee(fold_t *fold, const span_t *span, resource_t *space) {
+    names_t *names = &fold->shard.names;
+    dialect_name_t callee = parts_of(span, ROLE_CALLEE);
+    if (callee.namespace_name.len == 0) callee.namespace_name = parts_of(span, ROLE_CALLEE_NAMESPACE).name;
+    if (callee.namespace_name.len == 0) callee.namespace_name = names_text(names, space->namespace_name);
+    space->service =
+        identity_service(fold->identity, callee.name, callee.namespace_name, parts_of(span, ROLE_CALLEE_CLUSTER).name);
+    space->version = names_intern(names, parts_of(span, ROLE_CALLEE_VERSION).name);
+    space->zone = names_intern(names, parts_of(span, ROLE_CALLEE_ZONE).name);
+    space->instance = names_intern(names, parts_of(span, ROLE_CALLEE_INSTANCE).name);
+}
+
+static bool is_server(const span_t *span) {
+    return span->kind == KIND_SERVER || span->kind == KIND_CONSUMER;
+}
+
 /* The reporter of one span: its resource, with what a proxy's own tags put over it (a mesh's span names the workload,
  * its resource may name the proxy). */
 static const resource_t *reporter_of(fold_t *fold, const resource_t *resource, const span_t *span, resource_t *space) {
     const uint64_t mask = UINT64_C(1) << ROLE_SERVICE | UINT64_C(1) << ROLE_NAMESPACE | UINT64_C(1) << ROLE_VERSION |
                           UINT64_C(1) << ROLE_ZONE | UINT64_C(1) << ROLE_INSTANCE | UINT64_C(1) << ROLE_CLUSTER;
-    if ((span->present & mask) == 0) return resource;
+    bool for_callee = is_server(span) && parts_of(span, ROLE_CALLEE).name.len > 0;
+    if ((span->present & mask) == 0 && !for_callee) return resource;
     names_t *names = &fold->shard.names;
     roles_t roles;
     roles_clear(&roles);
@@ -218,6 +236,7 @@ static const resource_t *reporter_of(fold_t *fold, const resource_t *resource, c
     if (roles.text[ROLE_VERSION].len > 0) space->version = names_intern(names, roles.text[ROLE_VERSION]);
     if (roles.text[ROLE_ZONE].len > 0) space->zone = names_intern(names, roles.text[ROLE_ZONE]);
     if (roles.text[ROLE_INSTANCE].len > 0) space->instance = names_intern(names, roles.text[ROLE_INSTANCE]);
+    if (for_callee) answer_for_callee(fold, span, space);
     return space;
 }
 
@@ -358,7 +377,7 @@ static err_t fold_span(fold_t *fold, int64_t arrival_ns, resource_t *resource, s
         counters_add(fold->counters, COUNTER_DROPPED_SPAN_LATE, 1);
         return ERR_OK;
     }
-    bool server = span.kind == KIND_SERVER || span.kind == KIND_CONSUMER;
+    bool server = is_server(&span);
     if (server) {
         request.exemplar = (exemplar_t){.duration_ns = request.duration_ns, .end_ns = (int64_t)span.end_ns};
         memcpy(request.exemplar.trace_id, span.trace_id.data, sizeof request.exemplar.trace_id);
