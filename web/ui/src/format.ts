@@ -107,7 +107,7 @@ export const gauge = (name: string, value: Number_): string => {
   if (!known(value)) return unknown;
   if (/(utili[sz]ation|ratio)$/.test(name)) return percent(value);
   if (/(bytes|memory\.usage|memory\.working_set)$/.test(name)) return bytes(value);
-  if (/(seconds|duration|latency)$/.test(name)) return duration(value);
+  if (/(seconds|duration)$|(^|\.)latency(\.|$)/.test(name)) return duration(value);
   return count(value);
 };
 

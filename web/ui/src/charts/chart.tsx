@@ -6,6 +6,7 @@ import { clock, dayClock, moment, type Zone } from '../format.ts';
 import { change } from '../state/router.ts';
 import { iso, useZone } from '../state/time.ts';
 import { useTheme } from '../state/theme.ts';
+import { behind, inFront, property } from './paint.ts';
 
 export interface Line {
   label: string;
@@ -38,74 +39,6 @@ const height = 168;
 const powersOfTwo = Array.from({ length: 50 }, (_, i) => 2 ** i);
 const dayLong_ms = 20 * 3600e3;
 
-const property = (name: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(name).trim() || '#888';
-
-const shade = (u: uPlot, from: number, to: number, low: number, high: number, colour: string): void => {
-  const left = Math.max(u.valToPos(from, 'x', true), u.bbox.left);
-  const right = Math.min(u.valToPos(to, 'x', true), u.bbox.left + u.bbox.width);
-  const top = Math.max(u.valToPos(high, 'y', true), u.bbox.top);
-  const bottom = Math.min(u.valToPos(low, 'y', true), u.bbox.top + u.bbox.height);
-  if (!(right > left) || !(bottom > top)) return;
-  u.ctx.fillStyle = colour;
-  u.ctx.fillRect(left, top, right - left, bottom - top);
-};
-
-const behind = (u: uPlot, props: ChartProps): void => {
-  const { ctx } = u;
-  ctx.save();
-  const [start = 0, end = 0] = [u.scales.x?.min, u.scales.x?.max];
-  const [bottom = 0, top = 1] = [u.scales.y?.min, u.scales.y?.max];
-  for (const incident of props.incidents) {
-    const from = incident.opened_ms / 1000;
-    shade(
-      u,
-      from,
-      (incident.closed_ms ?? props.range.end_ms) / 1000,
-      bottom,
-      top,
-      property('--incident-fill'),
-    );
-    // On whole pixels, or the line would be two pale ones.
-    const x = Math.round(u.valToPos(from, 'x', true));
-    if (x >= u.bbox.left && x <= u.bbox.left + u.bbox.width) {
-      ctx.strokeStyle = property('--critical');
-      ctx.lineWidth = 2 * Math.round(devicePixelRatio);
-      ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(x, u.bbox.top);
-      ctx.lineTo(x, u.bbox.top + u.bbox.height);
-      ctx.stroke();
-    }
-  }
-  const band = props.band;
-  if (band && (band.high ?? null) !== null) {
-    shade(u, start, end, Math.max(band.low ?? 0, bottom), band.high ?? 0, property('--band-fill'));
-  }
-  ctx.restore();
-};
-
-const inFront = (u: uPlot, props: ChartProps): void => {
-  const { ctx } = u;
-  ctx.save();
-  for (const mark of props.marks ?? []) {
-    const x = u.valToPos(mark.time_ms / 1000, 'x', true);
-    const y = u.valToPos(mark.value, 'y', true);
-    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width || y < u.bbox.top) continue;
-    const r = 3.5 * devicePixelRatio;
-    ctx.strokeStyle = property(mark.error ? '--critical' : '--text-2');
-    ctx.lineWidth = 1.5 * devicePixelRatio;
-    ctx.beginPath();
-    ctx.moveTo(x, y - r);
-    ctx.lineTo(x + r, y);
-    ctx.lineTo(x, y + r);
-    ctx.lineTo(x - r, y);
-    ctx.closePath();
-    ctx.stroke();
-  }
-  ctx.restore();
-};
-
 const highest = (props: ChartProps): number => {
   let top = Math.max(props.leastTop, (props.band?.high ?? 0) * 1.15);
   for (const line of props.lines)
@@ -122,11 +55,12 @@ const lowest = (props: ChartProps): number => {
 };
 
 const options = (
-  props: ChartProps,
+  latest: { current: ChartProps },
   zone: Zone,
   width: number,
   legend: () => HTMLElement | null,
 ): uPlot.Options => {
+  const props = latest.current; // what is fixed while the chart lives; all else is read when it is needed
   const long = props.range.end_ms - props.range.start_ms > dayLong_ms;
   const axis = {
     stroke: property('--text-3'),
@@ -147,10 +81,13 @@ const options = (
       focus: { prox: -1 },
     },
     scales: {
-      x: { time: true, range: () => [props.range.start_ms / 1000, props.range.end_ms / 1000] },
+      x: {
+        time: true,
+        range: () => [latest.current.range.start_ms / 1000, latest.current.range.end_ms / 1000],
+      },
       y: props.log
-        ? { distr: 3, log: 10, range: () => [lowest(props), highest(props)] }
-        : { range: () => [0, highest(props)] },
+        ? { distr: 3, log: 10, range: () => [lowest(latest.current), highest(latest.current)] }
+        : { range: () => [0, highest(latest.current)] },
     },
     axes: [
       {
@@ -179,9 +116,9 @@ const options = (
       })),
     ],
     hooks: {
-      drawAxes: [u => behind(u, props)],
-      draw: [u => inFront(u, props)],
-      setCursor: [u => tell(u, props, zone, legend())],
+      drawAxes: [u => behind(u, latest.current)],
+      draw: [u => inFront(u, latest.current)],
+      setCursor: [u => tell(u, latest.current, zone, legend())],
       setSelect: [
         u => {
           if (u.select.width < 8) return;
@@ -232,25 +169,39 @@ export const Chart = (props: ChartProps) => {
   const zone = useZone();
   const theme = useTheme();
 
+  const latest = useRef(props);
+  latest.current = props;
+  const plot = useRef<uPlot | null>(null);
+  const data = (): uPlot.AlignedData =>
+    [
+      latest.current.times_ms.map(ms => ms / 1000),
+      ...latest.current.lines.map(line => line.values),
+    ] as uPlot.AlignedData;
+  const long = props.range.end_ms - props.range.start_ms > dayLong_ms;
+
   useEffect(() => {
     const element = frame.current;
     if (!element) return;
-    const data = [
-      props.times_ms.map(ms => ms / 1000),
-      ...props.lines.map(line => line.values),
-    ] as uPlot.AlignedData;
-    const plot = new uPlot(
-      options(props, zone, element.clientWidth || 320, () => legend.current),
-      data,
+    const made = new uPlot(
+      options(latest, zone, element.clientWidth || 320, () => legend.current),
+      data(),
       element,
     );
-    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    plot.current = made;
+    const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     resize.observe(element);
     return () => {
       resize.disconnect();
-      plot.destroy();
+      made.destroy();
+      plot.current = null;
     };
-  }, [props.times_ms, props.lines, props.range.start_ms, props.range.end_ms, props.log, zone, theme]);
+  }, [props.lines.length, props.log, long, zone, theme]);
+
+  // New numbers go into the chart that is there: a cursor or a selection under way survives them.
+  useEffect(
+    () => plot.current?.setData(data()),
+    [props.times_ms, props.lines, props.range.start_ms, props.range.end_ms],
+  );
 
   return (
     <figure class="chart">

@@ -43,7 +43,11 @@ export const useResource = <T>(path: string | null): Resource<T> => {
     get<T>(path, stop.signal)
       .then(data => {
         remember(path, data);
-        setAnswer({ path, data, problem: null, loading: false });
+        // The same answer again keeps the same object, so that nothing is drawn anew under somebody's mouse.
+        setAnswer(old => {
+          const same = old.path === path && JSON.stringify(old.data) === JSON.stringify(data);
+          return { path, data: same ? old.data : data, problem: null, loading: false };
+        });
       })
       .catch((error: unknown) => {
         if (stop.signal.aborted) return;

@@ -212,7 +212,13 @@ export const IncidentView = () => {
           <IncidentMap incident={incident} />
           {(incident.anomalies ?? []).length > 0 && (
             <Panel title="Anomalies behind it">
-              <Anomalies list={incident.anomalies ?? []} />
+              <details class="chart-table">
+                <summary>
+                  {plural(incident.anomalies?.length ?? 0, 'anomaly', 'anomalies')}, each with what was seen
+                  and what is usual
+                </summary>
+                <Anomalies list={incident.anomalies ?? []} />
+              </details>
             </Panel>
           )}
         </div>

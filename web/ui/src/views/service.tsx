@@ -72,6 +72,13 @@ const Parts = <Row extends { golden: Golden }>(props: {
   );
 };
 
+/** The slowest and the failed; the search has the rest. */
+const mostExamples = 10;
+const worst = (exemplars: Exemplar[]): Exemplar[] =>
+  [...exemplars]
+    .sort((a, b) => Number(b.error) - Number(a.error) || b.duration_s - a.duration_s)
+    .slice(0, mostExamples);
+
 const Traces = ({ service, exemplars }: { service: string; exemplars: Exemplar[] }) => (
   <Panel
     title="Example traces"
@@ -91,7 +98,7 @@ const Traces = ({ service, exemplars }: { service: string; exemplars: Exemplar[]
       <Table<Exemplar>
         id="tsort"
         label="Example traces"
-        rows={exemplars}
+        rows={worst(exemplars)}
         rowKey={row => `${row.trace_id} ${row.time_ms}`}
         initial="-duration"
         columns={[
