@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { IDLE_BEFORE_TICK_S = 5 };
 
@@ -134,26 +135,51 @@ static void tick_when_idle(daemon_t *daemon, int64_t *last_ns) {
     if (err != ERR_OK) log_debug("tick not journaled: %s", err_text(err));
 }
 
+/* When the next checkpoint is to be tried. */
+typedef struct {
+    uint64_t handed; /* journal position of the last one */
+    int64_t last_ns, tried_ns;
+} schedule_t;
+
+/* Makes a checkpoint when it is time, or when more is collected than we want to hold. One that was refused is not tried
+ * again at once: saving the state costs. */
+static void checkpoint_when_due(daemon_t *daemon, schedule_t *schedule, bool crowded) {
+    const int64_t interval_ns = (int64_t)(daemon->config->checkpoint_s * 1e9), pause_ns = 100 * NS_PER_MS;
+    int64_t now = clock_monotonic_ns(daemon->clock);
+    if (daemon->folded == schedule->handed || now - schedule->tried_ns < pause_ns) return;
+    if (!crowded && now - schedule->last_ns < interval_ns) return;
+    schedule->tried_ns = now;
+    if (checkpoint(daemon) != ERR_OK) return;
+    schedule->handed = daemon->folded;
+    schedule->last_ns = now;
+}
+
+/* Folds the next record, if one comes soon. False when there is nothing left and we are to stop. */
+static bool fold_next(daemon_t *daemon, int64_t *last_record_ns) {
+    journal_record_t record;
+    if (journal_next(daemon->journal, 50 * NS_PER_MS, &record) == ERR_OK) {
+        fold_one(daemon, &record);
+        if (record.kind != JOURNAL_TICK) *last_record_ns = clock_monotonic_ns(daemon->clock);
+        return true;
+    }
+    tick_when_idle(daemon, last_record_ns);
+    return !(daemon->stopping && daemon->folded >= journal_end(daemon->journal));
+}
+
 static void *fold_thread(void *context) {
     daemon_t *daemon = context;
-    int64_t last_record = clock_monotonic_ns(daemon->clock), last_checkpoint = last_record;
-    const int64_t interval = (int64_t)(daemon->config->checkpoint_s * 1e9);
-    uint64_t handed = daemon->folded;
-    for (;;) {
-        journal_record_t record;
-        err_t err = journal_next(daemon->journal, 50 * NS_PER_MS, &record);
-        int64_t now = clock_monotonic_ns(daemon->clock);
-        if (err == ERR_OK) {
-            fold_one(daemon, &record);
-            if (record.kind != JOURNAL_TICK) last_record = now;
-        } else {
-            tick_when_idle(daemon, &last_record);
-            if (daemon->stopping && daemon->folded >= journal_end(daemon->journal)) break;
-        }
-        if (daemon->folded != handed && now - last_checkpoint >= interval && checkpoint(daemon) == ERR_OK) {
-            handed = daemon->folded;
-            last_checkpoint = now;
-        }
+    int64_t last_record = clock_monotonic_ns(daemon->clock);
+    schedule_t schedule = {.handed = daemon->folded, .last_ns = last_record, .tried_ns = last_record};
+    for (bool more = true; more;) {
+        /* While the store cannot take what was collected, the rest waits in the journal. */
+        bool crowded = store_pending_bytes(daemon->store) > daemon->config->queue_bytes;
+        if (!crowded)
+            more = fold_next(daemon, &last_record);
+        else if (daemon->stopping && daemon->stalled)
+            more = false;
+        else
+            (void)usleep(10000);
+        checkpoint_when_due(daemon, &schedule, crowded);
         watch_checkpoints(daemon);
     }
     return NULL;
