@@ -84,7 +84,7 @@ static observer_t better(const half_t *a, const half_t *b) {
 }
 
 static void count_pair(fold_t *fold, const half_t *client, const half_t *server) {
-    counters_add(fold->counters, COUNTER_PAIRED_SPANS, 2);
+    fold->spans_paired += 2;
     half_t call = *server;
     if (call.protocol == PROTOCOL_UNKNOWN) call.protocol = client->protocol;
     call.retries = client->retries > server->retries ? client->retries : server->retries;

@@ -16,8 +16,9 @@ struct fold {
     identity_t *identity;
     pairing_t *pairing;
     delta_t *delta;
-    struct recent *recent; /* hashes of recent requests, against counting a retry twice */
-    uint8_t *peers;        /* what is known of a callee, by its name id: see calls.c */
+    struct recent *recent;               /* hashes of recent requests, against counting a retry twice */
+    uint64_t spans_folded, spans_paired; /* of the request being folded, for the counters */
+    uint8_t *peers;                      /* what is known of a callee, by its name id: see calls.c */
     uint32_t peer_capacity;
     int64_t event_ns;      /* event time: the newest seen, running on with wall time while nothing comes */
     int64_t newest_ns;     /* newest event time seen; all of these INT64_MIN before the first */

@@ -44,11 +44,12 @@ typedef struct {
 } exemplar_t;
 
 typedef struct {
+    /* first what most requests touch: two cache lines */
     uint64_t requests;                  /* all, failed ones included */
-    uint64_t failures[FAILURE_CLASSES]; /* of these */
+    sketch_t ok;                        /* latency of successes, as the authoritative end saw it */
+    uint64_t failures[FAILURE_CLASSES]; /* of the requests */
     uint64_t retries;                   /* attempts beyond the first */
     uint64_t request_bytes, response_bytes;
-    sketch_t ok;     /* latency of successes, as the authoritative end saw it */
     sketch_t failed; /* latency of failures */
     sketch_t client; /* edges: latency as the caller saw it, where the callee's own view is in ok/failed */
     gauge_t *gauges; /* owned, sorted by signal */
