@@ -31,6 +31,7 @@ fold_t *fold_new(const fold_config_t *config, const dialect_set_t *dialects, cou
     fold->identity = identity_new(&fold->shard, dialects);
     fold->pairing = pairing_new(config->pairing_spans);
     fold->delta = delta_new(config->metric_streams, config->metric_stream_idle_ns, counters);
+    fold->operations = memory_new(OPERATION_MEMOS, sizeof *fold->operations);
     fold->recent = recent_new();
     fold->event_ns = fold->newest_ns = fold->arrival_ns = INT64_MIN;
     fold->closed_before = INT64_MIN;
@@ -40,6 +41,7 @@ fold_t *fold_new(const fold_config_t *config, const dialect_set_t *dialects, cou
 void fold_free(fold_t *fold) {
     if (fold == NULL) return;
     recent_free(fold->recent);
+    free(fold->operations);
     delta_free(fold->delta);
     pairing_free(fold->pairing);
     identity_free(fold->identity);
@@ -112,7 +114,9 @@ static void settle(fold_t *fold) {
     delta_expire(fold->delta, fold->event_ns);
     uint32_t live = fold->shard.live;
     shard_expire(&fold->shard, target);
-    if (fold->shard.live != live) identity_forget(fold->identity);
+    if (fold->shard.live == live) return;
+    identity_forget(fold->identity);
+    memset(fold->operations, 0, OPERATION_MEMOS * sizeof *fold->operations);
 }
 
 err_t fold_record(fold_t *fold, otlp_kind_t kind, int64_t arrival_ns, slice_t body) {

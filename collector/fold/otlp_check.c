@@ -186,6 +186,7 @@ typedef struct {
 } check_t;
 
 static bool check_message(check_t *check, message_t message, slice_t bytes);
+static bool check_plain(check_t *check, message_t message, slice_t bytes);
 
 static bool packed_varints(slice_t block) {
     bytes_t in = bytes_of(block);
@@ -239,30 +240,44 @@ static bool is_id(slice_t id, size_t len) {
     return any != 0;
 }
 
+/* A field of a span that is not one of its usual ones in their usual type. */
+static bool check_span_rarity(check_t *check, const wire_field_t *field) {
+    return field->number >= FIELDS_MAX || check_field(check, &rules[SPAN][field->number], field);
+}
+
+#define TAG(number, type) ((number) << 3 | (type))
+
+/* The same as the table says, written out: spans are what there is most of. */
 static bool check_span(check_t *check, slice_t bytes) {
     slice_t trace = {0}, span = {0};
     uint64_t start = 0, end = 0;
     bytes_t in = bytes_of(bytes);
     wire_field_t field;
     while (wire_next(&in, &field)) {
-        if (field.number >= FIELDS_MAX) continue;
-        if (field.number == 9 && field.type == WIRE_BLOCK && simple_key_value(field.block)) continue;
-        if (!check_field(check, &rules[SPAN][field.number], &field)) return false;
-        switch (field.number) {
-        case 1:
+        switch (TAG(field.number, field.type)) {
+        case TAG(1, WIRE_BLOCK):
             trace = field.block;
             break;
-        case 2:
+        case TAG(2, WIRE_BLOCK):
             span = field.block;
             break;
-        case 7:
+        case TAG(3, WIRE_BLOCK):
+        case TAG(4, WIRE_BLOCK):
+        case TAG(5, WIRE_BLOCK):
+        case TAG(6, WIRE_VARINT):
+        case TAG(16, WIRE_FIXED32):
+            break;
+        case TAG(7, WIRE_FIXED64):
             start = field.value;
             break;
-        case 8:
+        case TAG(8, WIRE_FIXED64):
             end = field.value;
             break;
-        default:
+        case TAG(9, WIRE_BLOCK):
+            if (!simple_key_value(field.block) && !check_plain(check, KEY_VALUE, field.block)) return false;
             break;
+        default:
+            if (!check_span_rarity(check, &field)) return false;
         }
     }
     check->summary->items++;

@@ -247,12 +247,13 @@ typedef struct {
     uint32_t operation;
     int64_t bucket;
     uint64_t duration_ns;
+    int32_t index; /* of the duration, for the sketches */
     exemplar_t exemplar;
 } request_t;
 
 static cell_t *count_in(fold_t *fold, uint32_t entity, const request_t *request) {
     cell_t *cell = shard_cell(&fold->shard, entity, request->bucket);
-    cell_request(cell, request->failure, request->duration_ns);
+    cell_request_at(cell, request->failure, request->duration_ns, request->index);
     return cell;
 }
 
@@ -262,6 +263,18 @@ static uint32_t remembered(fold_t *fold, uint32_t *memo, entity_kind_t kind, con
     if (request->observer != OBSERVER_SPAN) return span_entity(fold, kind, request->observer, r, 0);
     if (*memo == 0) *memo = span_entity(fold, kind, OBSERVER_SPAN, r, 0);
     return *memo;
+}
+
+static uint32_t operation_entity(fold_t *fold, const request_t *request, const resource_t *r) {
+    uint32_t slot = (r->service * 0x9e3779b1u + request->operation * 0x85ebca6bu + request->observer) >> 21;
+    _Static_assert(OPERATION_MEMOS == 1 << (32 - 21), "as many as the hash has bits");
+    operation_memo_t *memo = &fold->operations[slot];
+    if (memo->entity == 0 || memo->service != r->service || memo->operation != request->operation ||
+        memo->observer != (uint32_t)request->observer)
+        *memo = (operation_memo_t){r->service, request->operation,
+                                   span_entity(fold, ENTITY_OPERATION, request->observer, r, request->operation),
+                                   (uint32_t)request->observer};
+    return memo->entity;
 }
 
 static void count_server(fold_t *fold, resource_t *memo, const resource_t *r, const span_t *span,
@@ -277,7 +290,7 @@ static void count_server(fold_t *fold, resource_t *memo, const resource_t *r, co
     if (r->zone != 0) (void)count_in(fold, remembered(fold, &memo->span_zone, ENTITY_ZONE, request, r), request);
     if (r->instance != 0)
         (void)count_in(fold, remembered(fold, &memo->span_instance, ENTITY_INSTANCE, request, r), request);
-    cell = count_in(fold, span_entity(fold, ENTITY_OPERATION, request->observer, r, request->operation), request);
+    cell = count_in(fold, operation_entity(fold, request, r), request);
     cell_exemplar(cell, request->failure, &request->exemplar);
     calls_reporter(fold, r->service);
 }
@@ -379,6 +392,7 @@ static err_t fold_span(fold_t *fold, int64_t arrival_ns, resource_t *resource, s
     }
     bool server = is_server(&span);
     if (server) {
+        if (request.duration_ns > 0) request.index = sketch_index(request.duration_ns, SKETCH_SCALE_MAX);
         request.exemplar = (exemplar_t){.duration_ns = request.duration_ns, .end_ns = (int64_t)span.end_ns};
         memcpy(request.exemplar.trace_id, span.trace_id.data, sizeof request.exemplar.trace_id);
         memcpy(request.exemplar.span_id, span.span_id.data, sizeof request.exemplar.span_id);

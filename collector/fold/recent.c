@@ -40,7 +40,7 @@ static void remember(recent_t *recent, uint64_t hash) {
 
 bool recent_seen(recent_t *recent, uint8_t kind, slice_t body) {
     if (body.len == 0) return false; /* an empty request counts nothing, twice or once */
-    uint64_t hash = XXH3_64bits_withSeed(body.data, body.len, kind);
+    uint64_t hash = XXH3_64bits(body.data, body.len) + kind;
     table_probe_t probe = table_probe(&recent->index, hash);
     if (table_next(&recent->index, &probe)) return true;
     remember(recent, hash);

@@ -7,6 +7,14 @@
 #include "collector/fold/identity.h"
 #include "collector/fold/pairing.h"
 
+/* The operation entity found last under a slot: saves hashing a whole key for each span. */
+typedef struct {
+    uint32_t service, operation, entity; /* entity 0 = empty */
+    uint32_t observer;
+} operation_memo_t;
+
+enum { OPERATION_MEMOS = 2048 };
+
 struct fold {
     fold_config_t config;
     fold_sink_t sink;
@@ -16,6 +24,7 @@ struct fold {
     identity_t *identity;
     pairing_t *pairing;
     delta_t *delta;
+    operation_memo_t *operations;        /* OPERATION_MEMOS; cleared when entities expire */
     struct recent *recent;               /* hashes of recent requests, against counting a retry twice */
     uint64_t spans_folded, spans_paired; /* of the request being folded, for the counters */
     uint8_t *peers;                      /* what is known of a callee, by its name id: see calls.c */

@@ -24,6 +24,21 @@ void cell_init(cell_t *cell) {
     sketch_init(&cell->client);
 }
 
+cell_t *cell_new(void) {
+    enum { CACHE_LINE = 64 };
+    size_t size = (sizeof(cell_t) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    cell_t *cell = aligned_alloc(CACHE_LINE, size);
+    if (cell == NULL) cell = memory_new(1, size); /* says so and ends the process, if that fails too */
+    cell_init(cell);
+    return cell;
+}
+
+void cell_free(cell_t *cell) {
+    if (cell == NULL) return;
+    cell_fini(cell);
+    free(cell);
+}
+
 void cell_fini(cell_t *cell) {
     sketch_fini(&cell->ok);
     sketch_fini(&cell->failed);
@@ -32,14 +47,18 @@ void cell_fini(cell_t *cell) {
     cell_init(cell);
 }
 
-void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns) {
+void cell_request_at(cell_t *cell, failure_t failure, uint64_t duration_ns, int32_t index) {
     cell->requests++;
     if (failure == FAILURE_NONE) {
-        sketch_add(&cell->ok, duration_ns, 1);
+        sketch_add_at(&cell->ok, duration_ns, index);
     } else {
         cell->failures[failure]++;
-        sketch_add(&cell->failed, duration_ns, 1);
+        sketch_add_at(&cell->failed, duration_ns, index);
     }
+}
+
+void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns) {
+    cell_request_at(cell, failure, duration_ns, duration_ns == 0 ? 0 : sketch_index(duration_ns, SKETCH_SCALE_MAX));
 }
 
 uint64_t cell_errors(const cell_t *cell) {
@@ -74,9 +93,13 @@ static void keep(exemplar_t kept[CELL_EXEMPLARS], uint8_t *count, const exemplar
     kept[at] = *one;
 }
 
+static void keep_slow(cell_t *cell, const exemplar_t *exemplar) {
+    keep(cell->slow, &cell->slow_count, exemplar, slower_first);
+    if (cell->slow_count == CELL_EXEMPLARS) cell->slow_floor_ns = cell->slow[CELL_EXEMPLARS - 1].duration_ns;
+}
+
 void cell_exemplar(cell_t *cell, failure_t failure, const exemplar_t *exemplar) {
-    if (cell->slow_count < CELL_EXEMPLARS || exemplar->duration_ns >= cell->slow[CELL_EXEMPLARS - 1].duration_ns)
-        keep(cell->slow, &cell->slow_count, exemplar, slower_first);
+    if (exemplar->duration_ns >= cell->slow_floor_ns) keep_slow(cell, exemplar);
     if (failure != FAILURE_NONE && failure != FAILURE_CLIENT)
         keep(cell->bad, &cell->bad_count, exemplar, earlier_first);
 }
@@ -143,6 +166,6 @@ void cell_merge(cell_t *into, const cell_t *from) {
     sketch_merge(&into->failed, &from->failed);
     sketch_merge(&into->client, &from->client);
     for (uint32_t i = 0; i < from->gauge_count; i++) (void)add_gauge(into, &from->gauges[i]);
-    for (uint8_t i = 0; i < from->slow_count; i++) keep(into->slow, &into->slow_count, &from->slow[i], slower_first);
+    for (uint8_t i = 0; i < from->slow_count; i++) keep_slow(into, &from->slow[i]);
     for (uint8_t i = 0; i < from->bad_count; i++) keep(into->bad, &into->bad_count, &from->bad[i], earlier_first);
 }

@@ -45,8 +45,9 @@ typedef struct {
 
 typedef struct {
     /* first what most requests touch: two cache lines */
-    uint64_t requests;                  /* all, failed ones included */
-    sketch_t ok;                        /* latency of successes, as the authoritative end saw it */
+    uint64_t requests;      /* all, failed ones included */
+    sketch_t ok;            /* latency of successes, as the authoritative end saw it */
+    uint64_t slow_floor_ns; /* what is faster is no exemplar: the last of `slow` when that is full, else 0 */
     uint64_t failures[FAILURE_CLASSES]; /* of the requests */
     uint64_t retries;                   /* attempts beyond the first */
     uint64_t request_bytes, response_bytes;
@@ -59,12 +60,20 @@ typedef struct {
     exemplar_t bad[CELL_EXEMPLARS];  /* failed, earliest first */
 } cell_t;
 
+/* A cell of its own, in cache lines of its own; cell_free(NULL) does nothing. */
+cell_t *cell_new(void);
+void cell_free(cell_t *cell);
+
+/* The same for embedded ones. */
 void cell_init(cell_t *cell);
 void cell_fini(cell_t *cell);
 void cell_merge(cell_t *into, const cell_t *from);
 
 /* One request. Failures go to `failed`, others to `ok`. */
 void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns);
+
+/* The same, with the duration's sketch_index at SKETCH_SCALE_MAX (any number when the duration is 0). */
+void cell_request_at(cell_t *cell, failure_t failure, uint64_t duration_ns, int32_t index);
 
 /* Keeps the exemplar if it is slower, or a failure and earlier, than those kept. */
 void cell_exemplar(cell_t *cell, failure_t failure, const exemplar_t *exemplar);

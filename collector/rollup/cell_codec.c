@@ -123,6 +123,7 @@ static bool decode_exemplars(cell_t *cell, bytes_t *in) {
     bool fine = true;
     for (uint8_t i = 0; fine && i < cell->slow_count; i++) fine = decode_exemplar(&cell->slow[i], in);
     for (uint8_t i = 0; fine && i < cell->bad_count; i++) fine = decode_exemplar(&cell->bad[i], in);
+    if (cell->slow_count == CELL_EXEMPLARS) cell->slow_floor_ns = cell->slow[CELL_EXEMPLARS - 1].duration_ns;
     return fine;
 }
 

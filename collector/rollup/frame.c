@@ -148,15 +148,11 @@ err_t frame_merge(const slice_t *frames, size_t count, buffer_t *out) {
     uint32_t used = 0;
     for (uint32_t entity; err == ERR_OK && (entity = lowest(cursors, count)) != UINT32_MAX;) {
         entities[used] = entity;
-        cells[used] = memory_new(1, sizeof(cell_t));
-        cell_init(cells[used]);
+        cells[used] = cell_new();
         err = merge_entity(cursors, count, entity, cells[used++]);
     }
     if (err == ERR_OK) encode(entities, cells, used, out);
-    for (uint32_t i = 0; i < used; i++) {
-        cell_fini(cells[i]);
-        free(cells[i]);
-    }
+    for (uint32_t i = 0; i < used; i++) cell_free(cells[i]);
     free(cells);
     free(entities);
     free(cursors);

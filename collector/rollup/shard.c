@@ -19,10 +19,7 @@ void shard_init(shard_t *shard, const shard_limits_t *limits, counters_t *counte
 }
 
 static void bucket_free(bucket_t *bucket) {
-    for (uint32_t i = 0; i < bucket->count; i++) {
-        cell_fini(bucket->cells[i]);
-        free(bucket->cells[i]);
-    }
+    for (uint32_t i = 0; i < bucket->count; i++) cell_free(bucket->cells[i]);
     free(bucket->entities);
     free(bucket->cells);
     free(bucket->place);
@@ -217,8 +214,7 @@ static cell_t *add_cell(shard_t *shard, bucket_t *bucket, uint32_t entity) {
         bucket->entities = memory_resize(bucket->entities, bucket->capacity * sizeof *bucket->entities);
         bucket->cells = memory_resize(bucket->cells, bucket->capacity * sizeof(cell_t *));
     }
-    cell_t *cell = memory_new(1, sizeof *cell);
-    cell_init(cell);
+    cell_t *cell = cell_new();
     bucket->entities[bucket->count] = entity;
     bucket->cells[bucket->count] = cell;
     bucket->place[entity] = ++bucket->count;

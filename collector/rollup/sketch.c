@@ -15,6 +15,13 @@ void sketch_fini(sketch_t *sketch) {
     sketch_init(sketch);
 }
 
+/* Adding that stops at the end of the range: still the same in any order and grouping. 32 bits keep twice as many
+ * sketches in the cache, and 4 billion observations within 1 % in one cell are not to be had from one process. */
+static void bump(uint32_t *bucket, uint64_t count) {
+    uint64_t sum = *bucket + (count > UINT32_MAX ? UINT32_MAX : count);
+    *bucket = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+}
+
 void sketch_downscale(sketch_t *sketch, int scale) {
     if (scale < SKETCH_SCALE_MIN) scale = SKETCH_SCALE_MIN;
     if (scale >= sketch->scale) return;
@@ -25,9 +32,9 @@ void sketch_downscale(sketch_t *sketch, int scale) {
     uint32_t buckets = (uint32_t)(((sketch->offset + (int32_t)sketch->buckets - 1) >> shift) - offset) + 1;
     for (uint32_t i = 0; i < sketch->buckets; i++) {
         uint32_t to = (uint32_t)(((sketch->offset + (int32_t)i) >> shift) - offset);
-        uint64_t count = sketch->counts[i];
+        uint32_t count = sketch->counts[i];
         sketch->counts[i] = 0; /* to <= i: what was there has been moved already */
-        sketch->counts[to] += count;
+        bump(&sketch->counts[to], count);
     }
     sketch->offset = offset;
     sketch->buckets = buckets;
@@ -71,7 +78,7 @@ static void add_index(sketch_t *sketch, int32_t index, uint64_t count) {
         int shift = cover(sketch, index, index);
         at = (uint32_t)((index >> shift) - sketch->offset);
     }
-    sketch->counts[at] += count;
+    bump(&sketch->counts[at], count);
 }
 
 static void widen(sketch_t *sketch, uint64_t min_ns, uint64_t max_ns) {
@@ -94,6 +101,16 @@ void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count) {
         sketch->zeros += count;
     else
         add_index(sketch, sketch_index(value_ns, sketch->scale), count);
+}
+
+void sketch_add_at(sketch_t *sketch, uint64_t value_ns, int32_t index) {
+    widen(sketch, value_ns, value_ns);
+    sketch_add_sum(sketch, value_ns);
+    sketch->count++;
+    if (value_ns == 0)
+        sketch->zeros++;
+    else
+        add_index(sketch, index >> (SKETCH_SCALE_MAX - sketch->scale), 1);
 }
 
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns) {
@@ -132,7 +149,7 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     uint64_t bins = (uint64_t)(last - first) + 1, each = count / bins, rest = count % bins;
     for (uint64_t i = 0; i < bins; i++) {
         uint64_t extra = (i + 1) * rest / bins - i * rest / bins;
-        sketch->counts[(uint64_t)(first - sketch->offset) + i] += each + extra;
+        bump(&sketch->counts[(uint64_t)(first - sketch->offset) + i], each + extra);
     }
     while (sketch->buckets > 0 && sketch->counts[sketch->buckets - 1] == 0) sketch->buckets--;
     uint32_t empty = 0;
@@ -157,7 +174,7 @@ void sketch_merge(sketch_t *into, const sketch_t *from) {
     int32_t low = from->offset >> shift, high = (from->offset + (int32_t)from->buckets - 1) >> shift;
     shift += cover(into, low, high);
     for (uint32_t i = 0; i < from->buckets; i++)
-        into->counts[((from->offset + (int32_t)i) >> shift) - into->offset] += from->counts[i];
+        bump(&into->counts[((from->offset + (int32_t)i) >> shift) - into->offset], from->counts[i]);
 }
 
 double sketch_bound_ns(int32_t index, int scale) {

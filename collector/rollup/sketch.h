@@ -22,7 +22,7 @@ typedef struct {
     uint32_t capacity;
     int8_t scale;
     bool coarse;      /* some observations came out of wide explicit buckets: quantiles are no better than those */
-    uint64_t *counts; /* owned; NULL while empty */
+    uint32_t *counts; /* owned; NULL while empty; one that is full stays at UINT32_MAX (`count` stays exact) */
 } sketch_t;
 
 /* A sketch is initialised by sketch_init and holds no memory until its first observation. */
@@ -34,6 +34,9 @@ int32_t sketch_index(uint64_t value_ns, int scale);
 
 /* Adds `count` observations of `value_ns`. */
 void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count);
+
+/* The same for one observation whose index at SKETCH_SCALE_MAX is known: a request counts in several sketches. */
+void sketch_add_at(sketch_t *sketch, uint64_t value_ns, int32_t index);
 
 /* Adds to the sum only (saturating), for those who know the sum of what they add by buckets. */
 void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns);
