@@ -115,22 +115,23 @@ TEST(flags_of_an_answered_request_are_no_failure_and_a_component_is_no_proxy) {
 
 TEST(a_waypoint_stands_before_the_callee_that_it_names) {
     kit_t kit = kit_new(NULL, NULL);
-    feed_span(&kit, "waypoint.shop", IDS("0102030405060702"), 2,
-              TEXT("component", "proxy") "," TEXT("istio.source_canonical_service", "front") "," TEXT(
-                  "istio.source_namespace",
-                  "shop") "," TEXT("istio.source_cluster_id",
-                                   "Kubernetes") "," TEXT("istio.destination_canonical_service",
-                                                          "reviews") "," TEXT("istio.destination_namespace",
-                                                                              "shop") "," TEXT("istio.destination_"
-                                                                                               "canonical_revision",
-                                                                                               "v1") "," TEXT("istio."
-                                                                                                              "canonica"
-                                                                                                              "l_"
-                                                                                                              "service",
-                                                                                                              "waypoin"
-                                                                                                              "t") "," TEXT("istio.namespace",
-                                                                                                                            "shop"),
-              TEXT("http.status_code", "200"));
+    feed_span(
+        &kit, "waypoint.shop", IDS("0102030405060702"), 2,
+        TEXT("component", "proxy") "," TEXT("istio.source_canonical_service", "front") "," TEXT(
+            "istio.source_namespace",
+            "shop") "," TEXT("istio.source_cluster_id",
+                             "Kubernetes") "," TEXT("istio.destination_canonical_service",
+                                                    "reviews") "," TEXT("istio.destination_namespace",
+                                                                        "shop") "," TEXT("istio.destination_"
+                                                                                         "canonical_revision",
+                                                                                         "v1") "," TEXT("istio."
+                                                                                                        "canonica"
+                                                                                                        "l_"
+                                                                                                        "service",
+                                                                                                        "waypoin"
+                                                                                                        "t") "," TEXT("istio.namespace",
+                                                                                                                      "shop"),
+        TEXT("http.status_code", "200"));
     fold_finish(kit.fold);
     CHECK_EQUAL(kit_total(&kit, ENTITY_EDGE, OBSERVER_PROXY_SPAN, "shop/reviews", "shop/front", "v1")->requests, 1);
     CHECK_EQUAL(kit_total(&kit, ENTITY_VERSION, OBSERVER_PROXY_SPAN, "shop/reviews", NULL, "v1")->requests, 1);

@@ -90,8 +90,9 @@ TEST(killed_at_random_instants_it_ends_in_the_same_state) {
     (void)strcpy(first, support_directory("whole"));
     (void)strcpy(second, support_directory("killed"));
     store_config_t a = support_config(first), b = support_config(second);
+    /* Spans are kept longer than the latest one is late: a trace that gets spans after its row has expired begins a new
+     * row, and when it expired depends on where checkpoints fell. */
     a.retention_10s_s = b.retention_10s_s = 3600;
-    a.retention_spans_s = b.retention_spans_s = 3600;
     support_dump_t whole = undisturbed(&a, 400);
     uint64_t seed = (uint64_t)time(NULL);
     (void)printf("seed %llu\n", (unsigned long long)seed);
