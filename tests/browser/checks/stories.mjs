@@ -232,6 +232,7 @@ export const stories = async checker => {
 
   await checker.check('traces are searched by form; failing only is in the address', {}, async page => {
     await checker.open(page, '/traces');
+    await page.waitForSelector('tbody tr');
     const all = await page.locator('tbody tr').count();
     await page.getByLabel('failing only').check();
     await page.getByLabel('Trace at least').fill('250ms');
