@@ -144,21 +144,24 @@ static inline void h2_client_close(h2_client_t *client) {
     free(client);
 }
 
+/* False, and the end of the connection, when the peer has cut it while we were still sending. */
+static inline bool h2_client_send(h2_client_t *client) {
+    client->eof = client->eof || nghttp2_session_send(client->session) != 0;
+    return !client->eof;
+}
+
 /* Sends what is to be sent, and takes what comes within `patience_ms`. False at the end of the connection. */
 static inline bool h2_client_step(h2_client_t *client, int patience_ms) {
     static _Thread_local uint8_t input[65536];
     struct pollfd wait = {.fd = client->fd, .events = POLLIN};
-    if (nghttp2_session_send(client->session) != 0) {
-        client->eof = true; /* the peer has cut the connection while we were still sending */
-        return false;
-    }
+    if (!h2_client_send(client)) return false;
     if (poll(&wait, 1, patience_ms) <= 0) return true;
     ssize_t n = recv(client->fd, input, sizeof input, 0);
     if (n <= 0 || nghttp2_session_mem_recv(client->session, input, (size_t)n) < 0) {
         client->eof = true;
         return false;
     }
-    return nghttp2_session_send(client->session) == 0;
+    return h2_client_send(client);
 }
 
 typedef struct {
