@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,10 @@ void *memory_new(size_t count, size_t size) {
 
 void *memory_resize(void *memory, size_t size) {
     return memory_check(realloc(memory, size), size);
+}
+
+void memory_keep_freed(void) {
+    (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 char *memory_text(const char *text) {

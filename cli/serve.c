@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/command.h"
 #include "cli/daemon.h"
 
@@ -52,6 +53,7 @@ int command_serve(int argc, char **argv) {
     (void)pthread_sigmask(SIG_BLOCK, &stop, NULL); /* inherited by all threads: only sigwait below takes them */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
+    memory_keep_freed();
     daemon_t *daemon;
     if (daemon_start(&config, &clock_system, &daemon, why, sizeof why) != ERR_OK) {
         (void)fprintf(stderr, "seismesh: %s\n", why);
