@@ -2,162 +2,7 @@
  * span and a server span that has a parent are halves of a call (calls.h). Attributes are matched by key against one
  * table of wanted keys, and only the wanted values are read. */
 #include "collector/fold/calls.h"
-
-#include <math.h>
-#include <stdio.h>
-
-enum { KIND_SERVER = 2, KIND_CLIENT = 3, KIND_PRODUCER = 4, KIND_CONSUMER = 5, STATUS_ERROR = 2 };
-
-typedef struct {
-    slice_t trace_id, span_id, parent_id, name;
-    uint64_t kind, start_ns, end_ns, status;
-    uint64_t present; /* bit per role */
-    const dialect_attribute_t *rows[ROLES];
-    otlp_value_t values[ROLES]; /* valid where `present` says so */
-} span_t;
-
-_Static_assert(ROLES <= 64, "one bit per role");
-
-static bool has(const span_t *span, role_t role) {
-    return (span->present >> role & 1) != 0;
-}
-
-static slice_t text(const span_t *span, role_t role) {
-    bool is_text = has(span, role) && span->values[role].type == VALUE_TEXT;
-    return is_text ? span->values[role].text : slice_of(NULL, 0);
-}
-
-static bool number(const span_t *span, role_t role, double *value) {
-    return has(span, role) && otlp_value_number(&span->values[role], value);
-}
-
-static uint64_t whole_number(const span_t *span, role_t role) {
-    double value;
-    return number(span, role, &value) && value >= 0 && value < 0x1p62 ? (uint64_t)value : 0;
-}
-
-static void keep(span_t *span, const dialect_attribute_t *row, const otlp_value_t *value) {
-    if (value->type == VALUE_NONE || value->type == VALUE_OTHER) return;
-    if (has(span, row->role) && span->rows[row->role]->rank >= row->rank) return;
-    span->present |= UINT64_C(1) << row->role;
-    span->rows[row->role] = row;
-    span->values[row->role] = *value;
-}
-
-/* A key that nobody wants costs no look at its value. */
-static bool read_attribute(const dialect_keys_t *keys, slice_t message, span_t *span) {
-    otlp_value_t value;
-    slice_t key, any;
-    bool usual = wire_short_pair(message, &key, &any);
-    if (!usual && !otlp_key_value(message, &key, &value)) return false;
-    const dialect_attribute_t *row = key.len > 0 ? dialect_find(keys, key) : NULL;
-    if (row == NULL) return true;
-    if (usual && !otlp_any_value(any, &value)) return false;
-    keep(span, row, &value);
-    return true;
-}
-
-static bool read_status(slice_t message, span_t *span) {
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field))
-        if (field.number == 3 && field.type == WIRE_VARINT) span->status = field.value;
-    return bytes_done(&in);
-}
-
-static bool read_span(const dialect_keys_t *keys, slice_t message, span_t *span) {
-    span->trace_id = span->span_id = span->parent_id = span->name = slice_of(NULL, 0);
-    span->kind = span->start_ns = span->end_ns = span->status = span->present = 0;
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        switch (field.number << 3 | field.type) {
-        case 1 << 3 | WIRE_BLOCK:
-            span->trace_id = field.block;
-            break;
-        case 2 << 3 | WIRE_BLOCK:
-            span->span_id = field.block;
-            break;
-        case 4 << 3 | WIRE_BLOCK:
-            span->parent_id = field.block;
-            break;
-        case 5 << 3 | WIRE_BLOCK:
-            span->name = field.block;
-            break;
-        case 6 << 3 | WIRE_VARINT:
-            span->kind = field.value;
-            break;
-        case 7 << 3 | WIRE_FIXED64:
-            span->start_ns = field.value;
-            break;
-        case 8 << 3 | WIRE_FIXED64:
-            span->end_ns = field.value;
-            break;
-        case 9 << 3 | WIRE_BLOCK:
-            if (!read_attribute(keys, field.block, span)) return false;
-            break;
-        case 15 << 3 | WIRE_BLOCK:
-            if (!read_status(field.block, span)) return false;
-            break;
-        default:
-            break;
-        }
-    }
-    return bytes_done(&in);
-}
-
-static bool is_true(const span_t *span, role_t role) {
-    if (!has(span, role)) return false;
-    const otlp_value_t *value = &span->values[role];
-    if (value->type == VALUE_BOOL || value->type == VALUE_INT) return value->integer != 0;
-    slice_t word = value->type == VALUE_TEXT ? value->text : slice_of(NULL, 0);
-    return word.len > 0 && !slice_is(word, "false") && !slice_is(word, "0");
-}
-
-/* Whether any status was told, and what it means: gRPC's rides on an HTTP 200. */
-static bool status_of(const span_t *span, failure_t *failure) {
-    double http, number_of_grpc;
-    uint64_t grpc = 0;
-    bool has_http = number(span, ROLE_HTTP_STATUS, &http) && http >= 0 && http < 1000;
-    bool has_grpc = dialect_grpc_number(text(span, ROLE_GRPC_STATUS), &grpc);
-    if (!has_grpc && number(span, ROLE_GRPC_STATUS, &number_of_grpc) && number_of_grpc >= 0 && number_of_grpc < 1000) {
-        grpc = (uint64_t)number_of_grpc;
-        has_grpc = true;
-    }
-    *failure = has_grpc ? dialect_grpc_failure(grpc) : FAILURE_NONE;
-    if (*failure == FAILURE_NONE && has_http) *failure = dialect_http_failure((uint64_t)http);
-    return has_http || has_grpc;
-}
-
-/* Statuses, then error marks and the span's own status, which old proxies never set. A proxy's flags say why, not
- * whether, except where there is no status at all: a client may leave (DC) after a 200. */
-static failure_t failure_of(const span_t *span) {
-    failure_t failure;
-    bool told = status_of(span, &failure);
-    if (failure == FAILURE_NONE && (span->status == STATUS_ERROR || is_true(span, ROLE_ERROR)))
-        failure = FAILURE_SERVER;
-    failure_t why = dialect_flags_failure(text(span, ROLE_RESPONSE_FLAGS));
-    return why != FAILURE_NONE && (failure != FAILURE_NONE || !told) ? why : failure;
-}
-
-/* Other things than proxies have a `component` too. */
-static bool is_proxy(const span_t *span) {
-    return slice_is(text(span, ROLE_PROXY), "proxy");
-}
-
-/* A text in its row's form, whose words for "not known" are absent. */
-static dialect_name_t parts_of(const span_t *span, role_t role) {
-    return has(span, role) ? dialect_read(span->rows[role]->form, text(span, role)) : (dialect_name_t){0};
-}
-
-static protocol_t protocol_of(const span_t *span) {
-    if (has(span, ROLE_DATABASE)) return PROTOCOL_DATABASE;
-    if (has(span, ROLE_MESSAGING) || span->kind >= KIND_PRODUCER) return PROTOCOL_MESSAGING;
-    if (has(span, ROLE_GRPC_STATUS) || slice_is(text(span, ROLE_RPC_SYSTEM), "grpc")) return PROTOCOL_GRPC;
-    if (has(span, ROLE_RPC_METHOD) || has(span, ROLE_RPC_SERVICE)) return PROTOCOL_GRPC;
-    if (has(span, ROLE_METHOD) || has(span, ROLE_HTTP_STATUS) || has(span, ROLE_ROUTE)) return PROTOCOL_HTTP;
-    return PROTOCOL_UNKNOWN;
-}
+#include "collector/fold/span.h"
 
 static uint32_t join_names(names_t *names, slice_t first, char between, slice_t second) {
     char space[2 * NAME_BYTES_MAX + 1];
@@ -172,12 +17,12 @@ static uint32_t join_names(names_t *names, slice_t first, char between, slice_t 
 
 /* "GET /cart/{id}", "shop.Cart/Get", or the span's name; a proxy's span name says nothing about the operation. */
 static uint32_t operation_of(names_t *names, const span_t *span) {
-    slice_t method = text(span, ROLE_METHOD), route = text(span, ROLE_ROUTE);
-    if (has(span, ROLE_OPERATION)) return names_intern(names, text(span, ROLE_OPERATION));
+    slice_t method = span_text(span, ROLE_METHOD), route = span_text(span, ROLE_ROUTE);
+    if (span_has(span, ROLE_OPERATION)) return names_intern(names, span_text(span, ROLE_OPERATION));
     if (route.len > 0) return join_names(names, method, ' ', route);
-    if (has(span, ROLE_RPC_METHOD))
-        return join_names(names, text(span, ROLE_RPC_SERVICE), '/', text(span, ROLE_RPC_METHOD));
-    if (is_proxy(span)) return names_intern(names, method);
+    if (span_has(span, ROLE_RPC_METHOD))
+        return join_names(names, span_text(span, ROLE_RPC_SERVICE), '/', span_text(span, ROLE_RPC_METHOD));
+    if (span_is_proxy(span)) return names_intern(names, method);
     return names_intern(names, span->name);
 }
 
@@ -199,18 +44,14 @@ static uint32_t span_entity(fold_t *fold, entity_kind_t kind, observer_t observe
 /* A waypoint's server span names the callee that it stands before: that one has served, not the waypoint. */
 static void answer_for_callee(fold_t *fold, const span_t *span, resource_t *space) {
     names_t *names = &fold->shard.names;
-    dialect_name_t callee = parts_of(span, ROLE_CALLEE);
-    if (callee.namespace_name.len == 0) callee.namespace_name = parts_of(span, ROLE_CALLEE_NAMESPACE).name;
+    dialect_name_t callee = span_name(span, ROLE_CALLEE);
+    if (callee.namespace_name.len == 0) callee.namespace_name = span_name(span, ROLE_CALLEE_NAMESPACE).name;
     if (callee.namespace_name.len == 0) callee.namespace_name = names_text(names, space->namespace_name);
     space->service =
-        identity_service(fold->identity, callee.name, callee.namespace_name, parts_of(span, ROLE_CALLEE_CLUSTER).name);
-    space->version = names_intern(names, parts_of(span, ROLE_CALLEE_VERSION).name);
-    space->zone = names_intern(names, parts_of(span, ROLE_CALLEE_ZONE).name);
-    space->instance = names_intern(names, parts_of(span, ROLE_CALLEE_INSTANCE).name);
-}
-
-static bool is_server(const span_t *span) {
-    return span->kind == KIND_SERVER || span->kind == KIND_CONSUMER;
+        identity_service(fold->identity, callee.name, callee.namespace_name, span_name(span, ROLE_CALLEE_CLUSTER).name);
+    space->version = names_intern(names, span_name(span, ROLE_CALLEE_VERSION).name);
+    space->zone = names_intern(names, span_name(span, ROLE_CALLEE_ZONE).name);
+    space->instance = names_intern(names, span_name(span, ROLE_CALLEE_INSTANCE).name);
 }
 
 /* The reporter of one span: its resource, with what a proxy's own tags put over it (a mesh's span names the workload,
@@ -218,13 +59,13 @@ static bool is_server(const span_t *span) {
 static const resource_t *reporter_of(fold_t *fold, const resource_t *resource, const span_t *span, resource_t *space) {
     const uint64_t mask = UINT64_C(1) << ROLE_SERVICE | UINT64_C(1) << ROLE_NAMESPACE | UINT64_C(1) << ROLE_VERSION |
                           UINT64_C(1) << ROLE_ZONE | UINT64_C(1) << ROLE_INSTANCE | UINT64_C(1) << ROLE_CLUSTER;
-    bool for_callee = is_server(span) && parts_of(span, ROLE_CALLEE).name.len > 0;
+    bool for_callee = span_is_server(span) && span_name(span, ROLE_CALLEE).name.len > 0;
     if ((span->present & mask) == 0 && !for_callee) return resource;
     names_t *names = &fold->shard.names;
     roles_t roles;
     roles_clear(&roles);
     for (role_t role = ROLE_SERVICE; role <= ROLE_INSTANCE; role++)
-        if (has(span, role)) roles_set(&roles, span->rows[role], text(span, role));
+        if (span_has(span, role)) roles_set(&roles, span->rows[role], span_text(span, role));
     *space = *resource;
     space->span_service = space->span_version = space->span_zone = space->span_instance = 0;
     if (roles.text[ROLE_SERVICE].len > 0) {
@@ -248,14 +89,30 @@ typedef struct {
     int64_t bucket;
     uint64_t duration_ns;
     int32_t index; /* of the duration, for the sketches */
+    uint64_t request_bytes, response_bytes;
     exemplar_t exemplar;
 } request_t;
 
-static cell_t *count_in(fold_t *fold, uint32_t entity, const request_t *request) {
-    cell_t *cell = shard_cell(&fold->shard, entity, request->bucket);
-    cell_request_at(cell, request->failure, request->duration_ns, request->index);
-    return cell;
-}
+enum { SPAN_CELLS = 5 }; /* service, version, zone, instance, operation */
+
+/* A span that was read and whose cells are on their way into the cache while the next one is read: a latency bucket is
+ * seldom there already, and waiting for five of them took a fifth of the fold's time. */
+typedef struct {
+    request_t request;
+    cell_t *cells[SPAN_CELLS]; /* of a server span: the service's first, the operation's last */
+    uint32_t cell_count;       /* 0: no server span */
+    uint32_t service;
+    bool is_half; /* of a call, as `half` says */
+    bool alone;
+    half_t half;
+} pending_t;
+
+/* What the spans of one request have in common. */
+typedef struct {
+    fold_t *fold;
+    int64_t arrival_ns;
+    pending_t pending;
+} batch_t;
 
 /* Entity ids of a plain resource are remembered beside it; those of a proxy's tags are looked up. */
 static uint32_t remembered(fold_t *fold, uint32_t *memo, entity_kind_t kind, const request_t *request,
@@ -277,70 +134,95 @@ static uint32_t operation_entity(fold_t *fold, const request_t *request, const r
     return memo->entity;
 }
 
-static void count_server(fold_t *fold, resource_t *memo, const resource_t *r, const span_t *span,
-                         const request_t *request) {
+static void find_cell(fold_t *fold, uint32_t entity, pending_t *pending) {
+    const request_t *request = &pending->request;
+    cell_t *cell = shard_cell(&fold->shard, entity, request->bucket);
+    cell_prefetch(cell, request->failure, request->index);
+    pending->cells[pending->cell_count++] = cell;
+}
+
+static void find_cells(fold_t *fold, resource_t *memo, const resource_t *r, pending_t *pending) {
+    const request_t *request = &pending->request;
     resource_t scratch = {0};
     if (r != memo) memo = &scratch; /* not this resource's own ids */
-    cell_t *cell = count_in(fold, remembered(fold, &memo->span_service, ENTITY_SERVICE, request, r), request);
-    cell->request_bytes += whole_number(span, ROLE_REQUEST_BYTES);
-    cell->response_bytes += whole_number(span, ROLE_RESPONSE_BYTES);
-    cell_exemplar(cell, request->failure, &request->exemplar);
-    if (r->version != 0)
-        (void)count_in(fold, remembered(fold, &memo->span_version, ENTITY_VERSION, request, r), request);
-    if (r->zone != 0) (void)count_in(fold, remembered(fold, &memo->span_zone, ENTITY_ZONE, request, r), request);
-    if (r->instance != 0)
-        (void)count_in(fold, remembered(fold, &memo->span_instance, ENTITY_INSTANCE, request, r), request);
-    cell = count_in(fold, operation_entity(fold, request, r), request);
-    cell_exemplar(cell, request->failure, &request->exemplar);
-    calls_reporter(fold, r->service);
+    find_cell(fold, remembered(fold, &memo->span_service, ENTITY_SERVICE, request, r), pending);
+    if (r->version != 0) find_cell(fold, remembered(fold, &memo->span_version, ENTITY_VERSION, request, r), pending);
+    if (r->zone != 0) find_cell(fold, remembered(fold, &memo->span_zone, ENTITY_ZONE, request, r), pending);
+    if (r->instance != 0) find_cell(fold, remembered(fold, &memo->span_instance, ENTITY_INSTANCE, request, r), pending);
+    find_cell(fold, operation_entity(fold, request, r), pending);
+}
+
+static void count_server(fold_t *fold, const pending_t *pending) {
+    const request_t *request = &pending->request;
+    for (uint32_t i = 0; i < pending->cell_count; i++)
+        cell_request_at(pending->cells[i], request->failure, request->duration_ns, request->index);
+    cell_t *service = pending->cells[0], *operation = pending->cells[pending->cell_count - 1];
+    service->request_bytes += request->request_bytes;
+    service->response_bytes += request->response_bytes;
+    cell_exemplar(service, request->failure, &request->exemplar);
+    cell_exemplar(operation, request->failure, &request->exemplar);
+    calls_reporter(fold, pending->service);
+}
+
+/* Counts the span that waits, if any. */
+static void count_pending(batch_t *batch) {
+    pending_t *pending = &batch->pending;
+    if (pending->cell_count > 0) count_server(batch->fold, pending);
+    if (pending->is_half) calls_half(batch->fold, &pending->half, pending->alone);
+    pending->cell_count = 0;
+    pending->is_half = false;
 }
 
 /* The callee as a client span names it: the mesh's own word first, then peer.service, a database's name, a host. */
 static uint32_t peer_of(fold_t *fold, const span_t *span, uint32_t *version) {
     static const role_t order[] = {ROLE_CALLEE, ROLE_PEER, ROLE_PEER_HOST, ROLE_DATABASE, ROLE_MESSAGING};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        dialect_name_t parts = parts_of(span, order[i]);
+        dialect_name_t parts = span_name(span, order[i]);
         if (parts.name.len == 0) continue;
-        if (parts.namespace_name.len == 0) parts.namespace_name = parts_of(span, ROLE_CALLEE_NAMESPACE).name;
-        if (parts.version.len == 0) parts.version = parts_of(span, ROLE_CALLEE_VERSION).name;
+        if (parts.namespace_name.len == 0) parts.namespace_name = span_name(span, ROLE_CALLEE_NAMESPACE).name;
+        if (parts.version.len == 0) parts.version = span_name(span, ROLE_CALLEE_VERSION).name;
         *version = names_intern(&fold->shard.names, parts.version);
         return identity_service(fold->identity, parts.name, parts.namespace_name,
-                                parts_of(span, ROLE_CALLEE_CLUSTER).name);
+                                span_name(span, ROLE_CALLEE_CLUSTER).name);
     }
     return NAME_NONE;
 }
 
 /* The caller, where the callee's side names it (a proxy that was told, a waypoint). */
 static uint32_t caller_of(fold_t *fold, const span_t *span) {
-    dialect_name_t parts = parts_of(span, ROLE_CALLER);
-    if (parts.namespace_name.len == 0) parts.namespace_name = parts_of(span, ROLE_CALLER_NAMESPACE).name;
-    return identity_service(fold->identity, parts.name, parts.namespace_name, parts_of(span, ROLE_CALLER_CLUSTER).name);
+    dialect_name_t parts = span_name(span, ROLE_CALLER);
+    if (parts.namespace_name.len == 0) parts.namespace_name = span_name(span, ROLE_CALLER_NAMESPACE).name;
+    return identity_service(fold->identity, parts.name, parts.namespace_name,
+                            span_name(span, ROLE_CALLER_CLUSTER).name);
 }
 
-static void count_half(fold_t *fold, const resource_t *r, const span_t *span, const request_t *request, bool server) {
-    half_t half = {.end_ns = (int64_t)span->end_ns,
-                   .seen_ns = fold->event_ns,
-                   .duration_ns = request->duration_ns,
-                   .service = r->service,
-                   .server = server,
-                   .failure = (uint8_t)request->failure,
-                   .protocol = (uint8_t)request->protocol,
-                   .observer = (uint8_t)request->observer,
-                   .retries = (uint32_t)whole_number(span, ROLE_RETRIES),
-                   .request_bytes = whole_number(span, ROLE_REQUEST_BYTES),
-                   .response_bytes = whole_number(span, ROLE_RESPONSE_BYTES)};
-    memcpy(half.trace_id, span->trace_id.data, sizeof half.trace_id);
-    slice_t call_id = server && span->parent_id.len == sizeof half.call_id ? span->parent_id : span->span_id;
-    memcpy(half.call_id, call_id.data, sizeof half.call_id);
+static void find_half(fold_t *fold, const resource_t *r, const span_t *span, bool server, pending_t *pending) {
+    const request_t *request = &pending->request;
+    half_t *half = &pending->half;
+    *half = (half_t){.end_ns = (int64_t)span->end_ns,
+                     .seen_ns = fold->event_ns,
+                     .duration_ns = request->duration_ns,
+                     .service = r->service,
+                     .server = server,
+                     .failure = (uint8_t)request->failure,
+                     .protocol = (uint8_t)request->protocol,
+                     .observer = (uint8_t)request->observer,
+                     .retries = (uint32_t)span_number(span, ROLE_RETRIES),
+                     .request_bytes = request->request_bytes,
+                     .response_bytes = request->response_bytes};
+    memcpy(half->trace_id, span->trace_id.data, sizeof half->trace_id);
+    slice_t call_id = server && span->parent_id.len == sizeof half->call_id ? span->parent_id : span->span_id;
+    memcpy(half->call_id, call_id.data, sizeof half->call_id);
     if (server) {
-        half.version = r->version;
-        half.zone = r->zone;
-        half.peer = caller_of(fold, span);
+        half->version = r->version;
+        half->zone = r->zone;
+        half->peer = caller_of(fold, span);
     } else {
-        half.peer = peer_of(fold, span, &half.version);
+        half->peer = peer_of(fold, span, &half->version);
     }
-    bool alone = server ? span->parent_id.len != sizeof half.call_id : has(span, ROLE_DATABASE);
-    calls_half(fold, &half, alone);
+    pending->alone = server ? span->parent_id.len != sizeof half->call_id : span_has(span, ROLE_DATABASE);
+    pending->is_half = true;
+    pairing_prefetch(fold->pairing, half);
 }
 
 static bool is_zero(slice_t id) {
@@ -372,80 +254,91 @@ static bool faulty(fold_t *fold, const span_t *span, int64_t arrival_ns) {
     return true;
 }
 
-static err_t fold_span(fold_t *fold, int64_t arrival_ns, resource_t *resource, slice_t message) {
+static request_t request_of(fold_t *fold, const span_t *span) {
+    request_t request = {.observer = span_is_proxy(span) ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
+                         .failure = span_failure(span),
+                         .protocol = span_protocol(span),
+                         .operation = operation_of(&fold->shard.names, span),
+                         .bucket = bucket_of((int64_t)span->end_ns),
+                         .duration_ns = span->end_ns - span->start_ns,
+                         .request_bytes = span_number(span, ROLE_REQUEST_BYTES),
+                         .response_bytes = span_number(span, ROLE_RESPONSE_BYTES)};
+    if (request.duration_ns > 0) request.index = sketch_index(request.duration_ns, SKETCH_SCALE_MAX);
+    request.exemplar = (exemplar_t){.duration_ns = request.duration_ns, .end_ns = (int64_t)span->end_ns};
+    memcpy(request.exemplar.trace_id, span->trace_id.data, sizeof request.exemplar.trace_id);
+    memcpy(request.exemplar.span_id, span->span_id.data, sizeof request.exemplar.span_id);
+    return request;
+}
+
+static err_t fold_span(batch_t *batch, resource_t *resource, slice_t message) {
+    fold_t *fold = batch->fold;
+    pending_t *pending = &batch->pending;
     span_t span;
-    if (!read_span(&fold->dialects->span, message, &span)) return ERR_MALFORMED;
+    if (!span_read(&fold->dialects->span, message, &span)) return ERR_MALFORMED;
     fold->spans_folded++;
-    if (faulty(fold, &span, arrival_ns)) return ERR_OK;
+    if (faulty(fold, &span, batch->arrival_ns)) return ERR_OK;
     resource_t space;
     const resource_t *r = reporter_of(fold, resource, &span, &space);
-    request_t request = {.observer = is_proxy(&span) ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
-                         .failure = failure_of(&span),
-                         .protocol = protocol_of(&span),
-                         .operation = operation_of(&fold->shard.names, &span),
-                         .bucket = bucket_of((int64_t)span.end_ns),
-                         .duration_ns = span.end_ns - span.start_ns};
+    request_t request = request_of(fold, &span);
     tell_span(fold, &span, r, &request);
-    if (fold_admit(fold, (int64_t)span.end_ns, arrival_ns) != ADMITTED) {
+    count_pending(batch);
+    if (fold_admit(fold, (int64_t)span.end_ns, batch->arrival_ns) != ADMITTED) {
         counters_add(fold->counters, COUNTER_DROPPED_SPAN_LATE, 1);
         return ERR_OK;
     }
-    bool server = is_server(&span);
-    if (server) {
-        if (request.duration_ns > 0) request.index = sketch_index(request.duration_ns, SKETCH_SCALE_MAX);
-        request.exemplar = (exemplar_t){.duration_ns = request.duration_ns, .end_ns = (int64_t)span.end_ns};
-        memcpy(request.exemplar.trace_id, span.trace_id.data, sizeof request.exemplar.trace_id);
-        memcpy(request.exemplar.span_id, span.span_id.data, sizeof request.exemplar.span_id);
-        count_server(fold, resource, r, &span, &request);
-    }
-    bool client = span.kind == KIND_CLIENT || span.kind == KIND_PRODUCER;
+    pending->request = request;
+    pending->service = r->service;
+    bool server = span_is_server(&span);
+    if (server) find_cells(fold, resource, r, pending);
     if (span.parent_id.len != 8 || is_zero(span.parent_id)) span.parent_id = slice_of(NULL, 0);
-    if (client || (server && (span.parent_id.len > 0 || has(&span, ROLE_CALLER))))
-        count_half(fold, r, &span, &request, server);
+    if (span_is_client(&span) || (server && (span.parent_id.len > 0 || span_has(&span, ROLE_CALLER))))
+        find_half(fold, r, &span, server, pending);
     return ERR_OK;
 }
 
-static err_t fold_scope(fold_t *fold, int64_t arrival_ns, resource_t *resource, slice_t message) {
+static err_t fold_scope(batch_t *batch, resource_t *resource, slice_t message) {
     bytes_t in = bytes_of(message);
     wire_field_t field;
     while (wire_next(&in, &field)) {
         if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_span(fold, arrival_ns, resource, field.block);
+        err_t err = fold_span(batch, resource, field.block);
         if (err != ERR_OK) return err;
     }
     return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
 }
 
-static err_t fold_resource(fold_t *fold, int64_t arrival_ns, slice_t message) {
+static err_t fold_resource(batch_t *batch, slice_t message) {
     slice_t resource = slice_of(NULL, 0);
     bytes_t in = bytes_of(message);
     wire_field_t field;
     while (wire_next(&in, &field))
         if (field.number == 1 && field.type == WIRE_BLOCK) resource = field.block;
     if (!bytes_done(&in)) return ERR_MALFORMED;
-    resource_t *known = identity_resource(fold->identity, resource);
+    resource_t *known = identity_resource(batch->fold->identity, resource);
     in = bytes_of(message);
     while (wire_next(&in, &field)) {
         if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_scope(fold, arrival_ns, known, field.block);
+        err_t err = fold_scope(batch, known, field.block);
         if (err != ERR_OK) return err;
     }
     return ERR_OK;
 }
 
-static err_t fold_all(fold_t *fold, int64_t arrival_ns, slice_t body) {
+static err_t fold_all(batch_t *batch, slice_t body) {
     bytes_t in = bytes_of(body);
     wire_field_t field;
     while (wire_next(&in, &field)) {
         if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_resource(fold, arrival_ns, field.block);
+        err_t err = fold_resource(batch, field.block);
         if (err != ERR_OK) return err;
     }
     return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
 }
 
 err_t fold_spans(fold_t *fold, int64_t arrival_ns, slice_t body) {
-    err_t err = fold_all(fold, arrival_ns, body);
+    batch_t batch = {.fold = fold, .arrival_ns = arrival_ns};
+    err_t err = fold_all(&batch, body);
+    count_pending(&batch);
     /* once per request: a shared counter costs as much as an attribute */
     counters_add(fold->counters, COUNTER_FOLDED_SPANS, fold->spans_folded);
     counters_add(fold->counters, COUNTER_PAIRED_SPANS, fold->spans_paired);

@@ -48,6 +48,10 @@ static uint64_t hash_of(const half_t *half) {
     return XXH3_64bits(key, sizeof key);
 }
 
+void pairing_prefetch(const pairing_t *pairing, const half_t *half) {
+    table_prefetch(&pairing->index, hash_of(half));
+}
+
 static void unlink_slot(pairing_t *pairing, uint32_t at) {
     slot_t *slot = &pairing->slots[at];
     if (slot->older == NOBODY)

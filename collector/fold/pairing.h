@@ -32,6 +32,9 @@ typedef struct pairing pairing_t;
 pairing_t *pairing_new(uint32_t spans_max);
 void pairing_free(pairing_t *pairing);
 
+/* Brings what pairing_meet will look at first into the cache. */
+void pairing_prefetch(const pairing_t *pairing, const half_t *half);
+
 /* Looks for the other half. True: it was waiting, is copied to *other and waits no more. False: `half` waits now;
  * when the table was full, the oldest was pushed out into *other and *evicted is true. */
 bool pairing_meet(pairing_t *pairing, const half_t *half, half_t *other, bool *evicted);

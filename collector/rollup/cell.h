@@ -75,6 +75,11 @@ void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns);
 /* The same, with the duration's sketch_index at SKETCH_SCALE_MAX (any number when the duration is 0). */
 void cell_request_at(cell_t *cell, failure_t failure, uint64_t duration_ns, int32_t index);
 
+/* Brings the bucket that cell_request_at will count in into the cache. */
+static inline void cell_prefetch(const cell_t *cell, failure_t failure, int32_t index) {
+    sketch_prefetch(failure == FAILURE_NONE ? &cell->ok : &cell->failed, index);
+}
+
 /* Keeps the exemplar if it is slower, or a failure and earlier, than those kept. */
 void cell_exemplar(cell_t *cell, failure_t failure, const exemplar_t *exemplar);
 

@@ -38,6 +38,12 @@ void sketch_add(sketch_t *sketch, uint64_t value_ns, uint64_t count);
 /* The same for one observation whose index at SKETCH_SCALE_MAX is known: a request counts in several sketches. */
 void sketch_add_at(sketch_t *sketch, uint64_t value_ns, int32_t index);
 
+/* Brings the bucket that sketch_add_at will count in into the cache. */
+static inline void sketch_prefetch(const sketch_t *sketch, int32_t index) {
+    uint32_t at = (uint32_t)((index >> (SKETCH_SCALE_MAX - sketch->scale)) - sketch->offset);
+    if (at < sketch->buckets) __builtin_prefetch(&sketch->counts[at], 1);
+}
+
 /* Adds to the sum only (saturating), for those who know the sum of what they add by buckets. */
 void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns);
 
