@@ -69,6 +69,7 @@ static const rule_t rules[] = {
     {.path = "pairing.window_seconds", .low = 1, .high = 3600},
     {.path = "limits.late_seconds", .low = 10, .high = 30 * DAY},
     {.path = "limits.grace_seconds", .low = 0, .high = 600},
+    {.path = "limits.silence_seconds", .low = 0.1, .high = DAY},
     {.path = "limits.idle_seconds", .low = 60, .high = 3650 * DAY},
     {.path = "checkpoint_seconds", .low = 0.05, .high = 600},
     {.path = "spans.block_bytes", .low = 4 * KIB, .high = 64 * MIB},

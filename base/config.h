@@ -35,6 +35,8 @@
     X(seconds, late_s, "limits.late_seconds", "3600", "later than this behind the newest is dropped from the rollups") \
     X(seconds, grace_s, "limits.grace_seconds", "10",                                                                  \
       "how long a 10 s bucket waits for stragglers before it is judged")                                               \
+    X(seconds, silence_s, "limits.silence_seconds", "5",                                                               \
+      "after so long without input event time follows the wall clock, so that what waits is settled")                  \
     X(seconds, idle_s, "limits.idle_seconds", "86400", "an entity unseen for so long gives its place to a new one")    \
     X(seconds, checkpoint_s, "checkpoint_seconds", "2", "time between checkpoints")                                    \
     X(flag, spans_store, "spans.store", "true", "keep spans for search and the trace view")                            \

@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { IDLE_BEFORE_TICK_S = 5 };
-
 struct daemon {
     const config_t *config;
     const clock_source_t *clock;
@@ -127,7 +125,8 @@ static void nobody_waits(void *context, err_t result) {
 /* While nothing comes, a tick record lets event time run on, as long as something waits for it. */
 static void tick_when_idle(daemon_t *daemon, int64_t *last_ns) {
     int64_t now = clock_monotonic_ns(daemon->clock);
-    if (now - *last_ns < IDLE_BEFORE_TICK_S * NS_PER_S || fold_settled(daemon->pipeline.fold)) return;
+    int64_t silence_ns = (int64_t)(daemon->config->silence_s * 1e9);
+    if (now - *last_ns < silence_ns || fold_settled(daemon->pipeline.fold)) return;
     *last_ns = now;
     buffer_t nothing = {0};
     err_t err =
