@@ -221,12 +221,23 @@ static bool check_field(check_t *check, const rule_t *rule, const wire_field_t *
     return rule->child == PLAIN || check_message(check, (message_t)rule->child, field->block);
 }
 
-/* A KeyValue of a short text: most of the bytes of most requests. */
+/* An AnyValue that is just a short text, a number or a boolean. */
+static bool simple_value(slice_t value) {
+    enum { TEXT = 1 << 3 | WIRE_BLOCK, BOOL = 2 << 3, INT = 3 << 3, DOUBLE = 4 << 3 | WIRE_FIXED64, VARINT_MAX = 9 };
+    const uint8_t *at = value.data;
+    if (value.len < 2) return false;
+    if (at[0] == TEXT) return at[1] == value.len - 2 && value.len < 0x80;
+    if (at[0] == DOUBLE) return value.len == 9;
+    if ((at[0] != INT && at[0] != BOOL) || value.len > 1 + VARINT_MAX) return false;
+    for (size_t i = 1; i + 1 < value.len; i++)
+        if (at[i] < 0x80) return false;
+    return at[value.len - 1] < 0x80;
+}
+
+/* A KeyValue of such a value: most of the bytes of most requests. */
 static bool simple_key_value(slice_t bytes) {
-    enum { STRING_TAG = 0x0a };
     slice_t key, value;
-    return wire_short_pair(bytes, &key, &value) && value.len >= 2 && value.data[0] == STRING_TAG &&
-           value.data[1] == value.len - 2;
+    return wire_short_pair(bytes, &key, &value) && simple_value(value);
 }
 
 static void reject(check_t *check, span_fault_t fault) {

@@ -3,6 +3,7 @@
  * time of an access log is when the request began, so it ended a duration later. */
 #include "collector/fold/access_line.h"
 #include "collector/fold/json_scan.h"
+#include "collector/fold/otlp_walk.h"
 #include "collector/fold/sighting.h"
 #include "collector/fold/status.h"
 
@@ -183,57 +184,30 @@ static void count_request(reader_t *r, int64_t end_ns, uint64_t duration_ns) {
     }
 }
 
-static err_t fold_log(reader_t *r, slice_t message) {
+static bool fold_log(void *context, slice_t message) {
+    reader_t *r = context;
     uint64_t duration_ns;
-    if (!read_record(r, message)) return ERR_MALFORMED;
+    if (!read_record(r, message)) return false;
     counters_add(r->fold->counters, COUNTER_FOLDED_LOGS, 1);
     if (!duration_of(&r->record, &duration_ns)) {
         counters_add(r->fold->counters, COUNTER_DROPPED_LOG_NO_REQUEST, 1);
-        return ERR_OK;
+        return true;
     }
     int64_t end_ns = end_of(&r->record, duration_ns);
     if (admitted(r, end_ns)) count_request(r, end_ns, duration_ns);
-    return ERR_OK;
+    return true;
 }
 
-static err_t fold_scope(reader_t *r, slice_t message) {
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_log(r, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
-}
-
-static err_t fold_resource(reader_t *r, slice_t message) {
-    slice_t resource = slice_of(NULL, 0);
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field))
-        if (field.number == 1 && field.type == WIRE_BLOCK) resource = field.block;
-    if (!bytes_done(&in)) return ERR_MALFORMED;
+static bool begin_resource(void *context, slice_t resource) {
+    reader_t *r = context;
     r->resource = identity_resource(r->fold->identity, resource);
-    in = bytes_of(message);
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_scope(r, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return ERR_OK;
+    return true;
 }
 
 err_t fold_logs(fold_t *fold, int64_t arrival_ns, slice_t body) {
+    static const otlp_visitor_t visitor = {.resource = begin_resource, .item = fold_log};
     reader_t reader;
     reader.fold = fold;
     reader.arrival_ns = arrival_ns;
-    bytes_t in = bytes_of(body);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_resource(&reader, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
+    return otlp_walk(body, &visitor, &reader);
 }

@@ -3,6 +3,7 @@
  * labels name (sighting.h). An increment belongs to the bucket in which its interval ended. What no dialect knows is
  * kept as an auxiliary gauge of its service and instance. */
 #include "collector/fold/calls.h"
+#include "collector/fold/otlp_walk.h"
 #include "collector/fold/points.h"
 #include "collector/fold/sighting.h"
 #include "collector/fold/status.h"
@@ -326,21 +327,21 @@ static bool to_increment(reader_t *r) {
     return delta_cumulative(r->fold->delta, r->metric.id, r->point.id, increment, &r->since_ns);
 }
 
-static err_t fold_point(reader_t *r, slice_t message) {
-    if (!point_read(&r->metric, message, &r->point)) return ERR_MALFORMED;
+static bool fold_point(reader_t *r, slice_t message) {
+    if (!point_read(&r->metric, message, &r->point)) return false;
     drop(r, COUNTER_FOLDED_POINTS);
     if (r->point.stale)
         drop(r, COUNTER_POINT_STALE);
     else if (r->point.invalid)
         drop(r, COUNTER_DROPPED_POINT_INVALID);
-    if (r->point.stale || r->point.invalid || !admitted(r)) return ERR_OK;
+    if (r->point.stale || r->point.invalid || !admitted(r)) return true;
     r->rule = r->metric.rule.metric;
     if (r->rule != NULL && r->rule->needs != ROLE_NONE && !roles_has(&r->point.roles, r->rule->needs)) r->rule = NULL;
     if (r->rule != NULL && r->rule->signal == SIGNAL_IGNORED)
         drop(r, COUNTER_DROPPED_POINT_IGNORED);
     else if (to_increment(r))
         count_point(r);
-    return ERR_OK;
+    return true;
 }
 
 static void mix(stream_id_t *id, slice_t bytes, uint64_t salt) {
@@ -358,9 +359,10 @@ static void identify(reader_t *r) {
     mix(&metric->id, slice_of(kind, sizeof kind), 3);
 }
 
-static err_t fold_metric(reader_t *r, slice_t message) {
-    if (!metric_read(message, &r->metric)) return ERR_MALFORMED;
-    if (r->metric.type == 0) return ERR_OK;
+static bool fold_metric(void *context, slice_t message) {
+    reader_t *r = context;
+    if (!metric_read(message, &r->metric)) return false;
+    if (r->metric.type == 0) return true;
     r->metric.rule = dialect_metric(r->fold->dialects, r->metric.name);
     r->metric.scale =
         r->metric.rule.metric == NULL ? 1 : dialect_scale(r->metric.rule.metric, r->metric.name, r->metric.unit);
@@ -369,63 +371,31 @@ static err_t fold_metric(reader_t *r, slice_t message) {
     wire_field_t field;
     while (wire_next(&in, &field)) {
         if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_point(r, field.block);
-        if (err != ERR_OK) return err;
+        if (!fold_point(r, field.block)) return false;
     }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
-}
-
-/* Name, version and attributes of a scope; its place in the message does not matter. */
-static bool read_scope(slice_t message, stream_id_t *id) {
-    *id = (stream_id_t){0, 0};
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field))
-        if (field.number == 1 && field.type == WIRE_BLOCK) mix(id, field.block, 4);
     return bytes_done(&in);
 }
 
-static err_t fold_scope(reader_t *r, slice_t message) {
-    if (!read_scope(message, &r->scope_id)) return ERR_MALFORMED;
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_metric(r, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return ERR_OK;
+/* Name, version and attributes of a scope tell streams apart. */
+static bool begin_scope(void *context, slice_t scope) {
+    reader_t *r = context;
+    r->scope_id = (stream_id_t){0, 0};
+    if (scope.len > 0) mix(&r->scope_id, scope, 4);
+    return true;
 }
 
-static err_t fold_resource(reader_t *r, slice_t message) {
-    slice_t resource = slice_of(NULL, 0);
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field))
-        if (field.number == 1 && field.type == WIRE_BLOCK) resource = field.block;
-    if (!bytes_done(&in)) return ERR_MALFORMED;
+static bool begin_resource(void *context, slice_t resource) {
+    reader_t *r = context;
     r->resource_id = (stream_id_t){0, 0};
-    if (!attributes_hash(resource, 1, &r->resource_id)) return ERR_MALFORMED;
+    if (!attributes_hash(resource, 1, &r->resource_id)) return false;
     r->resource = identity_resource(r->fold->identity, resource);
-    in = bytes_of(message);
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_scope(r, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return ERR_OK;
+    return true;
 }
 
 err_t fold_metrics(fold_t *fold, int64_t arrival_ns, slice_t body) {
+    static const otlp_visitor_t visitor = {.resource = begin_resource, .scope = begin_scope, .item = fold_metric};
     reader_t reader;
     reader.fold = fold;
     reader.arrival_ns = arrival_ns;
-    bytes_t in = bytes_of(body);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_resource(&reader, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
+    return otlp_walk(body, &visitor, &reader);
 }

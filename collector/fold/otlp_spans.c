@@ -2,6 +2,7 @@
  * span and a server span that has a parent are halves of a call (calls.h). Attributes are matched by key against one
  * table of wanted keys, and only the wanted values are read. */
 #include "collector/fold/calls.h"
+#include "collector/fold/otlp_walk.h"
 #include "collector/fold/span.h"
 
 static uint32_t join_names(names_t *names, slice_t first, char between, slice_t second) {
@@ -111,6 +112,7 @@ typedef struct {
 typedef struct {
     fold_t *fold;
     int64_t arrival_ns;
+    resource_t *resource;
     pending_t pending;
 } batch_t;
 
@@ -270,13 +272,15 @@ static request_t request_of(fold_t *fold, const span_t *span) {
     return request;
 }
 
-static err_t fold_span(batch_t *batch, resource_t *resource, slice_t message) {
+static bool fold_span(void *context, slice_t message) {
+    batch_t *batch = context;
     fold_t *fold = batch->fold;
+    resource_t *resource = batch->resource;
     pending_t *pending = &batch->pending;
     span_t span;
-    if (!span_read(&fold->dialects->span, message, &span)) return ERR_MALFORMED;
+    if (!span_read(&fold->dialects->span, message, &span)) return false;
     fold->spans_folded++;
-    if (faulty(fold, &span, batch->arrival_ns)) return ERR_OK;
+    if (faulty(fold, &span, batch->arrival_ns)) return true;
     resource_t space;
     const resource_t *r = reporter_of(fold, resource, &span, &space);
     request_t request = request_of(fold, &span);
@@ -284,7 +288,7 @@ static err_t fold_span(batch_t *batch, resource_t *resource, slice_t message) {
     count_pending(batch);
     if (fold_admit(fold, (int64_t)span.end_ns, batch->arrival_ns) != ADMITTED) {
         counters_add(fold->counters, COUNTER_DROPPED_SPAN_LATE, 1);
-        return ERR_OK;
+        return true;
     }
     pending->request = request;
     pending->service = r->service;
@@ -293,51 +297,19 @@ static err_t fold_span(batch_t *batch, resource_t *resource, slice_t message) {
     if (span.parent_id.len != 8 || is_zero(span.parent_id)) span.parent_id = slice_of(NULL, 0);
     if (span_is_client(&span) || (server && (span.parent_id.len > 0 || span_has(&span, ROLE_CALLER))))
         find_half(fold, r, &span, server, pending);
-    return ERR_OK;
+    return true;
 }
 
-static err_t fold_scope(batch_t *batch, resource_t *resource, slice_t message) {
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_span(batch, resource, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
-}
-
-static err_t fold_resource(batch_t *batch, slice_t message) {
-    slice_t resource = slice_of(NULL, 0);
-    bytes_t in = bytes_of(message);
-    wire_field_t field;
-    while (wire_next(&in, &field))
-        if (field.number == 1 && field.type == WIRE_BLOCK) resource = field.block;
-    if (!bytes_done(&in)) return ERR_MALFORMED;
-    resource_t *known = identity_resource(batch->fold->identity, resource);
-    in = bytes_of(message);
-    while (wire_next(&in, &field)) {
-        if (field.number != 2 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_scope(batch, known, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return ERR_OK;
-}
-
-static err_t fold_all(batch_t *batch, slice_t body) {
-    bytes_t in = bytes_of(body);
-    wire_field_t field;
-    while (wire_next(&in, &field)) {
-        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        err_t err = fold_resource(batch, field.block);
-        if (err != ERR_OK) return err;
-    }
-    return bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
+static bool begin_resource(void *context, slice_t resource) {
+    batch_t *batch = context;
+    batch->resource = identity_resource(batch->fold->identity, resource);
+    return true;
 }
 
 err_t fold_spans(fold_t *fold, int64_t arrival_ns, slice_t body) {
+    static const otlp_visitor_t visitor = {.resource = begin_resource, .item = fold_span};
     batch_t batch = {.fold = fold, .arrival_ns = arrival_ns};
-    err_t err = fold_all(&batch, body);
+    err_t err = otlp_walk(body, &visitor, &batch);
     count_pending(&batch);
     /* once per request: a shared counter costs as much as an attribute */
     counters_add(fold->counters, COUNTER_FOLDED_SPANS, fold->spans_folded);
