@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 
 # Compiler, code generator, libraries; Node.js bundles the page at build time.
 run_packages=(gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-c-dev libmicrohttpd-dev libnghttp2-dev
-    libsqlite3-dev zlib1g-dev libzstd-dev libcurl4-gnutls-dev libjansson-dev libyaml-dev libxxhash-dev nodejs npm)
+    libsqlite3-dev zlib1g-dev libzstd-dev libcurl4-gnutls-dev libjansson-dev libyaml-dev libxxhash-dev librdkafka-dev nodejs npm)
 
 # clang: fuzzing and the second opinion on warnings. chromium: the page. nghttp2-client (h2load, nghttp): HTTP/2 from
 # another hand. python3 with its parts: ledger comparison, OpenAPI check, OpenTelemetry's own SDK in a venv.

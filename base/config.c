@@ -55,6 +55,7 @@ static const rule_t rules[] = {
     {.path = "listen.otlp_http", .address_or_empty = true},
     {.path = "listen.web", .address = true},
     {.path = "durability", .choices = "disk|process"},
+    {.path = "journal.kind", .choices = "local|kafka"},
     {.path = "log_level", .choices = "debug|info|warn|error"},
     {.path = "limits.request_bytes", .low = KIB, .high = GIB}, /* a journal record holds 1 GiB at most */
     {.path = "limits.intake_bytes", .low = MIB, .high = 1024 * GIB},

@@ -47,6 +47,15 @@
     X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")                \
     X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                 \
     X(bytes, segment_bytes, "journal.segment_bytes", "64MiB", "size of a journal segment")                             \
+    X(text, journal_kind, "journal.kind", "local",                                                                     \
+      "where what is acknowledged is kept until it is in a checkpoint: local (segment files) or kafka")                \
+    X(text, kafka_brokers, "kafka.brokers", "127.0.0.1:9092", "HOST:PORT of one broker or more, separated by commas")  \
+    X(text, kafka_group, "kafka.group", "seismesh", "consumer group; its members share the partitions")                \
+    X(text, kafka_topic_spans, "kafka.topic_spans", "otlp_spans", "topic of trace requests")                           \
+    X(text, kafka_topic_metrics, "kafka.topic_metrics", "otlp_metrics", "topic of metric requests")                    \
+    X(text, kafka_topic_logs, "kafka.topic_logs", "otlp_logs", "topic of log requests")                                \
+    X(text, kafka_properties, "kafka.properties", "",                                                                  \
+      "further settings of librdkafka: NAME=VALUE; NAME=VALUE (security.protocol=ssl; ssl.ca.location=/etc/ca.pem)")   \
     X(text, forward_otlp_url, "forward.otlp_url", "",                                                                  \
       "spans are forwarded here as OTLP/HTTP (Jaeger: http://HOST:4318/v1/traces); empty = off")                       \
     X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \

@@ -88,15 +88,19 @@ static void fold_one(daemon_t *daemon, const journal_record_t *record) {
 
 static err_t checkpoint(daemon_t *daemon) {
     fold_t *fold = daemon->pipeline.fold;
-    buffer_t fold_state = {0}, analyzer_state = {0};
+    buffer_t fold_state = {0}, analyzer_state = {0}, journal_state = {0};
     fold_save(fold, &fold_state);
     analyzer_save(daemon->pipeline.analyzer, &analyzer_state);
-    store_state_t states[] = {
-        {"fold", buffer_slice(&fold_state)}, {"analyzer", buffer_slice(&analyzer_state)}, {NULL, {NULL, 0}}};
+    journal_save(daemon->journal, &journal_state);
+    store_state_t states[] = {{"fold", buffer_slice(&fold_state)},
+                              {"analyzer", buffer_slice(&analyzer_state)},
+                              {"journal", buffer_slice(&journal_state)},
+                              {NULL, {NULL, 0}}};
     err_t err = store_checkpoint(daemon->store, fold_shard(fold), daemon->folded, fold_closed_before(fold),
                                  fold_event_ns(fold), states);
     buffer_fini(&fold_state);
     buffer_fini(&analyzer_state);
+    buffer_fini(&journal_state);
     bool failing = err == ERR_IO;
     if (failing && !daemon->stalled)
         log_error("the store cannot write (disk full or failing?); the journal keeps what is acknowledged, the "
@@ -115,6 +119,21 @@ static void watch_checkpoints(daemon_t *daemon) {
     daemon->checkpoints++;
     journal_release(daemon->journal, position);
     web_notify(daemon->web);
+}
+
+/* A checkpoint of everything that was folded, waited for. The previous one may still be under way, or the disk may be
+ * full. */
+static err_t checkpoint_now(daemon_t *daemon) {
+    enum { TRIES = 3 };
+    err_t err = ERR_OK;
+    for (int i = 0; i < TRIES; i++) {
+        (void)store_flush(daemon->store);
+        err = checkpoint(daemon);
+        if (err == ERR_OK) err = store_flush(daemon->store);
+        if (err == ERR_OK) break;
+    }
+    watch_checkpoints(daemon);
+    return err;
 }
 
 static void nobody_waits(void *context, err_t result) {
@@ -162,7 +181,7 @@ static bool fold_next(daemon_t *daemon, int64_t *last_record_ns) {
         return true;
     }
     tick_when_idle(daemon, last_record_ns);
-    return !(daemon->stopping && daemon->folded >= journal_end(daemon->journal));
+    return !daemon->stopping || (!daemon->journal->ops->elsewhere && daemon->folded < journal_end(daemon->journal));
 }
 
 static void *fold_thread(void *context) {
@@ -253,7 +272,7 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     return err;
 }
 
-static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
+static err_t open_local(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/journal", c->data);
@@ -262,8 +281,35 @@ static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t
                                     slice_is(slice_text(c->durability), "disk") ? DURABILITY_DISK : DURABILITY_PROCESS,
                                 .segment_bytes = c->segment_bytes,
                                 .queue_bytes = c->queue_bytes};
-    err_t err =
-        journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
+    return journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
+}
+
+static err_t checkpoint_for_journal(void *context) {
+    return checkpoint_now(context);
+}
+
+static err_t open_kafka(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    slice_t state;
+    err_t err = store_state(daemon->store, "journal", &state);
+    if (err != ERR_OK) {
+        (void)snprintf(why, why_size, "the Kafka offsets in %s cannot be read (%s)", c->data, err_text(err));
+        return err;
+    }
+    journal_kafka_config_t journal = {.brokers = c->kafka_brokers,
+                                      .group = c->kafka_group,
+                                      .topics = {c->kafka_topic_spans, c->kafka_topic_metrics, c->kafka_topic_logs},
+                                      .properties = c->kafka_properties,
+                                      .queue_bytes = c->queue_bytes,
+                                      .request_bytes = c->request_bytes,
+                                      .checkpoint = checkpoint_for_journal,
+                                      .context = daemon};
+    return journal_open_kafka(&journal, position, state, &daemon->counters, &daemon->journal, why, why_size);
+}
+
+static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
+    bool kafka = slice_is(slice_text(daemon->config->journal_kind), "kafka");
+    err_t err = kafka ? open_kafka(daemon, position, why, why_size) : open_local(daemon, position, why, why_size);
     if (err == ERR_OK) daemon->replay_until = journal_end(daemon->journal);
     return err;
 }
@@ -376,16 +422,6 @@ uint16_t daemon_port_web(const daemon_t *daemon) {
     return daemon->web == NULL ? 0 : web_port(daemon->web);
 }
 
-/* The last checkpoint: everything that was folded. The previous one may still be under way, or the disk may be full. */
-static void last_checkpoint(daemon_t *daemon) {
-    enum { TRIES = 3 };
-    for (int i = 0; i < TRIES; i++) {
-        (void)store_flush(daemon->store);
-        if (checkpoint(daemon) == ERR_OK && store_flush(daemon->store) == ERR_OK) return;
-    }
-    log_error("the last checkpoint could not be written; nothing is lost: the journal is replayed at the next start");
-}
-
 void daemon_stop(daemon_t *daemon) {
     if (daemon->http != NULL) receiver_stop(daemon->http);
     if (daemon->grpc != NULL) receiver_stop(daemon->grpc);
@@ -393,7 +429,9 @@ void daemon_stop(daemon_t *daemon) {
         daemon->stopping = true;
         journal_wake(daemon->journal);
         (void)pthread_join(daemon->folder, NULL);
-        last_checkpoint(daemon);
+        if (checkpoint_now(daemon) != ERR_OK)
+            log_error("the last checkpoint could not be written; nothing is lost: the journal is replayed at the next "
+                      "start");
     }
     if (daemon->web != NULL) web_stop(daemon->web);
     if (daemon->forward != NULL) otlp_out_stop(daemon->forward);

@@ -1,8 +1,8 @@
 /* journal: the truth. A record is appended, becomes durable, and only then is acknowledged; the fold reads records in
  * the same order. Records have positions that only grow; a position is all that a checkpoint needs to remember.
  *
- * One member today, local segment files (local.c); Kafka partitions with offsets are meant to be the second: a member
- * fills in journal_ops_t. */
+ * Two members: local segment files (local.c), and Kafka partitions with offsets (kafka.c). A member fills in
+ * journal_ops_t. */
 #ifndef SEISMESH_JOURNAL_JOURNAL_H
 #define SEISMESH_JOURNAL_JOURNAL_H
 
@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/err.h"
 #include "base/files.h"
+#include "collector/fold/otlp.h"
 
 /* Kinds 0..2 are otlp_kind_t; a tick says that wall time went on. */
 enum { JOURNAL_TICK = 3 };
@@ -25,6 +26,19 @@ typedef struct {
     uint32_t group_wait_us; /* how long the first record of a group waits for company (0 = not at all) */
     const files_t *files;   /* NULL = the machine's own */
 } journal_config_t;
+
+typedef struct {
+    const char *brokers; /* "host:9092,host:9092" */
+    const char *group;   /* consumer group: its members share the partitions */
+    const char *topics[OTLP_KINDS];
+    const char *properties; /* "NAME=VALUE; NAME=VALUE" for librdkafka, "" for none */
+    uint64_t queue_bytes;   /* appended and not yet delivered; and as much fetched and not yet folded */
+    uint64_t request_bytes; /* largest message once it is protobuf */
+    /* Makes a checkpoint of all that was handed out, and waits until it is on disk: partitions are about to go to
+     * another member of the group. Called by the reading thread, within journal_next. ERR_OK when it is there. */
+    err_t (*checkpoint)(void *context);
+    void *context;
+} journal_kafka_config_t;
 
 typedef struct {
     uint64_t position; /* of this record */
@@ -43,6 +57,7 @@ typedef struct journal journal_t;
 
 typedef struct {
     const char *name; /* "local" */
+    bool elsewhere;   /* what has not been read yet is kept by others: a stop need not wait for it */
     err_t (*append)(journal_t *journal, uint8_t kind, int64_t arrival_ns, buffer_t *payload, journal_done_fn done,
                     void *context);
     err_t (*next)(journal_t *journal, int64_t timeout_ns, journal_record_t *record);
@@ -50,6 +65,7 @@ typedef struct {
     uint64_t (*end)(journal_t *journal);
     err_t (*state)(journal_t *journal);
     void (*wake)(journal_t *journal);
+    void (*save)(journal_t *journal, buffer_t *out); /* NULL: a position says it all */
     void (*close)(journal_t *journal);
 } journal_ops_t;
 
@@ -61,6 +77,17 @@ struct journal {
  * there is). ERR_IO; ERR_FOREIGN (`why` names the file). */
 err_t journal_open_local(const journal_config_t *config, uint64_t position, const clock_source_t *clock,
                          counters_t *counters, journal_t **out, char *why, size_t why_size);
+
+/* Joins the group and will hand out each partition's messages from where `state` (of journal_save; empty = new) or the
+ * group says, whichever is further. `position` is where counting goes on. Nothing is connected yet on return. A message
+ * is one export request, as protobuf or JSON. ERR_INVALID, ERR_FOREIGN, ERR_MALFORMED, ERR_NOMEM, with `why`.
+ *
+ * Counted once: offsets are part of the state and go to disk in its transaction; the group hears of them afterwards.
+ * Where a partition changes hands in good order, the one that gives it up makes a checkpoint first. One that is killed
+ * keeps what it counted; it goes on there when it comes back, but a member that takes over in the meantime begins where
+ * the group last heard, which may be a checkpoint earlier. */
+err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position, slice_t state, counters_t *counters,
+                         journal_t **out, char *why, size_t why_size);
 
 /* Appends one record; takes the payload's memory over (the buffer is empty afterwards) unless it fails. ERR_FULL: over
  * queue_bytes; ERR_TOO_LARGE: over 1 GiB; ERR_IO: the disk failed before; ERR_CLOSED. `done` (may be NULL) is called
@@ -94,6 +121,11 @@ static inline err_t journal_state(journal_t *j) {
 /* Makes a waiting journal_next return. */
 static inline void journal_wake(journal_t *j) {
     j->ops->wake(j);
+}
+
+/* What a checkpoint keeps beside the position, of all that was handed out. Called by the reading thread. */
+static inline void journal_save(journal_t *j, buffer_t *out) {
+    if (j->ops->save != NULL) j->ops->save(j, out);
 }
 
 /* Writes what was accepted, calls all outstanding `done`, and frees. */

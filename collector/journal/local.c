@@ -398,8 +398,14 @@ static void local_close(journal_t *journal) {
     local_free(local);
 }
 
-static const journal_ops_t local_ops = {"local",   local_append, local_next, local_release,
-                                        local_end, local_state,  local_wake, local_close};
+static const journal_ops_t local_ops = {.name = "local",
+                                        .append = local_append,
+                                        .next = local_next,
+                                        .release = local_release,
+                                        .end = local_end,
+                                        .state = local_state,
+                                        .wake = local_wake,
+                                        .close = local_close};
 
 static void local_init(local_t *local, const journal_config_t *config, uint64_t position) {
     local->base.ops = &local_ops;

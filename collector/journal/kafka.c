@@ -1,0 +1,380 @@
+/* kafka: the journal in Kafka. What receivers append is produced to one topic per kind; what the topics hold, whoever
+ * produced it, is consumed in a group and handed to the fold.
+ *
+ * The broker's offsets are not trusted to say what was counted: the offsets that belong to a state are written with it
+ * (kafka_offsets.h) and sought when a partition is assigned. The group is told afterwards, for the lag that others
+ * watch, and for the member that takes a partition over. A tick is known to this process only: it moves event time on
+ * while nothing comes, and is not repeated after a crash. */
+#include "base/log.h"
+#include "base/memory.h"
+#include "collector/fold/otlp_json.h"
+#include "collector/journal/kafka_offsets.h"
+#include "collector/journal/kafka_producer.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { COMMITTED_TIMEOUT_MS = 5000, LAG_EVERY = 256, COMPLAIN_EVERY = 1000, PROBE_TIMEOUT_MS = 200 };
+
+typedef struct {
+    journal_t base;
+    counters_t *counters;
+    kafka_producer_t *producer;
+    rd_kafka_t *consumer;
+    char *topics[OTLP_KINDS];
+    uint64_t request_bytes;
+    err_t (*checkpoint)(void *context);
+    void *context;
+    _Atomic int64_t tick_ns; /* 0 = none waits */
+    _Atomic uint64_t end;    /* what was handed out, and the lag in about as many bytes */
+    _Atomic bool unreachable, failed;
+    bool closing;
+
+    /* of the reading thread */
+    kafka_offsets_t offsets, released;
+    kafka_snapshots_t snapshots;
+    uint64_t position, handed, handed_bytes, malformed;
+    rd_kafka_message_t *lent;
+    buffer_t mapped; /* of a JSON message */
+    int64_t probed_s;
+} kafka_t;
+
+/* ---- appenders ---- */
+
+static err_t kafka_append(journal_t *journal, uint8_t kind, int64_t arrival_ns, buffer_t *payload, journal_done_fn done,
+                          void *context) {
+    kafka_t *kafka = (kafka_t *)journal;
+    if (kind < OTLP_KINDS) return kafka_producer_append(kafka->producer, kind, arrival_ns, payload, done, context);
+    buffer_fini(payload);
+    kafka->tick_ns = arrival_ns;
+    if (done != NULL) done(context, ERR_OK);
+    return ERR_OK;
+}
+
+/* ---- partitions come and go ---- */
+
+/* Where each partition goes on: what our own state says, or the group when another member was further since. */
+static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
+    rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(partitions);
+    rd_kafka_resp_err_t error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        log_warn("kafka: the group's offsets are not known (%s): going on from our own", rd_kafka_err2str(error));
+    for (int i = 0; i < partitions->cnt; i++) {
+        rd_kafka_topic_partition_t *one = &partitions->elems[i];
+        const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
+        int64_t next = own != NULL ? own->next : -1;
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR && told->elems[i].offset > next) next = told->elems[i].offset;
+        one->offset = next >= 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
+        if (next >= 0) (void)kafka_offsets_set(&kafka->offsets, one->topic, one->partition, next);
+        log_info("kafka: %s/%d from offset %" PRId64, one->topic, (int)one->partition, next < 0 ? 0 : next);
+    }
+    rd_kafka_topic_partition_list_destroy(told);
+}
+
+/* Tells the group how far `offsets` go, for the partitions that are ours. */
+static void commit(kafka_t *kafka, const kafka_offsets_t *offsets, bool wait) {
+    rd_kafka_topic_partition_list_t *ours = NULL;
+    if (rd_kafka_assignment(kafka->consumer, &ours) != RD_KAFKA_RESP_ERR_NO_ERROR || ours == NULL) return;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(ours->cnt > 0 ? ours->cnt : 1);
+    for (int i = 0; i < ours->cnt; i++) {
+        const kafka_offset_t *own = kafka_offsets_find(offsets, ours->elems[i].topic, ours->elems[i].partition);
+        if (own != NULL) rd_kafka_topic_partition_list_add(list, own->topic, own->partition)->offset = own->next;
+    }
+    if (list->cnt > 0) {
+        rd_kafka_resp_err_t error = rd_kafka_commit(kafka->consumer, list, wait ? 0 : 1);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+            log_warn("kafka: the group could not be told our offsets (%s); our own state has them",
+                     rd_kafka_err2str(error));
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_topic_partition_list_destroy(ours);
+}
+
+static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *partitions) {
+    if (rd_kafka_assignment_lost(kafka->consumer))
+        log_warn("kafka: %d partitions were taken from us before we could say how far we were; what was counted since "
+                 "the last checkpoint is counted again by whoever has them now",
+                 partitions->cnt);
+    else if (kafka->closing)
+        commit(kafka, &kafka->released, true);
+    else if (kafka->checkpoint(kafka->context) == ERR_OK)
+        commit(kafka, &kafka->offsets, true);
+    else
+        log_error("kafka: %d partitions go to another member, and the store could not be written: what was counted "
+                  "since the last checkpoint is counted again there",
+                  partitions->cnt);
+    for (int i = 0; i < partitions->cnt; i++)
+        kafka_offsets_remove(&kafka->offsets, partitions->elems[i].topic, partitions->elems[i].partition);
+}
+
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions,
+                         void *context) {
+    kafka_t *kafka = context;
+    rd_kafka_error_t *error = NULL;
+    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        kafka->unreachable = false;
+        seek(kafka, partitions);
+        error = rd_kafka_incremental_assign(client, partitions);
+    } else {
+        give_up(kafka, partitions);
+        error = rd_kafka_incremental_unassign(client, partitions);
+    }
+    if (error == NULL) return;
+    log_error("kafka: partitions could not be taken or given back: %s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+}
+
+static void on_error(rd_kafka_t *client, int error, const char *reason, void *context) {
+    kafka_t *kafka = context;
+    (void)client;
+    if (error == RD_KAFKA_RESP_ERR__FATAL) {
+        kafka->failed = true;
+        log_error("kafka: consuming has ended for good (%s); restart seismesh", reason);
+    } else if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !atomic_exchange(&kafka->unreachable, true)) {
+        log_error("kafka: no broker can be reached (%s); it is tried again until one is there", reason);
+    }
+}
+
+/* ---- reader ---- */
+
+static bool kind_of(const kafka_t *kafka, const char *topic, uint8_t *kind) {
+    for (uint8_t i = 0; i < OTLP_KINDS; i++)
+        if (strcmp(kafka->topics[i], topic) == 0) {
+            *kind = i;
+            return true;
+        }
+    return false;
+}
+
+/* When it was produced, which stays the same however often it is read. */
+static int64_t arrival_of(const rd_kafka_message_t *message) {
+    rd_kafka_timestamp_type_t type;
+    int64_t ms = rd_kafka_message_timestamp(message, &type);
+    return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? (int64_t)time(NULL) * 1000000000 : ms * 1000000;
+}
+
+static bool is_json(slice_t body) {
+    size_t at = 0;
+    while (at < body.len && (body.data[at] == ' ' || body.data[at] == '\n' || body.data[at] == '\t')) at++;
+    return at < body.len && body.data[at] == '{'; /* as protobuf: a tag of the deprecated group type */
+}
+
+/* The message as an export request in protobuf; false when it is none. */
+static bool body_of(kafka_t *kafka, uint8_t kind, int64_t arrival_ns, slice_t raw, slice_t *body) {
+    otlp_summary_t summary;
+    *body = raw;
+    if (raw.len > kafka->request_bytes) return false;
+    if (is_json(raw)) {
+        buffer_clear(&kafka->mapped);
+        if (otlp_json_decode((otlp_kind_t)kind, raw, kafka->request_bytes, &kafka->mapped, NULL, 0) != ERR_OK)
+            return false;
+        *body = buffer_slice(&kafka->mapped);
+    }
+    return otlp_check((otlp_kind_t)kind, *body, arrival_ns, &summary) == ERR_OK;
+}
+
+static void complain(kafka_t *kafka, const rd_kafka_message_t *message) {
+    counters_add(kafka->counters, COUNTER_JOURNAL_CORRUPT, 1);
+    if (kafka->malformed++ % COMPLAIN_EVERY == 0)
+        log_warn("kafka: the message at %s/%d/%" PRId64 " is no OTLP request, or too large; it is skipped and counted "
+                 "(%" PRIu64 " so far)",
+                 rd_kafka_topic_name(message->rkt), (int)message->partition, message->offset, kafka->malformed);
+}
+
+/* How far behind we are, by what the broker said last: no question to the network. */
+static void note_lag(kafka_t *kafka) {
+    uint64_t messages = 0, mean = kafka->handed == 0 ? 1 : kafka->handed_bytes / kafka->handed;
+    for (uint32_t i = 0; i < kafka->offsets.count; i++) {
+        const kafka_offset_t *one = &kafka->offsets.items[i];
+        int64_t low, high;
+        if (rd_kafka_get_watermark_offsets(kafka->consumer, one->topic, one->partition, &low, &high) ==
+                RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high > one->next)
+            messages += (uint64_t)(high - one->next);
+    }
+    kafka->end = kafka->position + messages * (mean == 0 ? 1 : mean);
+}
+
+/* True when the message is to be handed out. Offsets move on in any case. */
+static bool take(kafka_t *kafka, const rd_kafka_message_t *message, journal_record_t *record) {
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    const kafka_offset_t *known = kafka_offsets_find(&kafka->offsets, topic, message->partition);
+    slice_t raw = slice_of(message->payload, message->len);
+    if (known != NULL && message->offset < known->next) return false; /* delivered again */
+    if (kafka_offsets_set(&kafka->offsets, topic, message->partition, message->offset + 1) != ERR_OK) return false;
+    *record = (journal_record_t){.position = kafka->position, .arrival_ns = arrival_of(message)};
+    if (!kind_of(kafka, topic, &record->kind) ||
+        !body_of(kafka, record->kind, record->arrival_ns, raw, &record->payload)) {
+        complain(kafka, message);
+        return false;
+    }
+    kafka->position += message->len + 1;
+    kafka->handed++;
+    kafka->handed_bytes += message->len;
+    record->next = kafka->position;
+    return true;
+}
+
+static bool take_tick(kafka_t *kafka, journal_record_t *record) {
+    int64_t tick_ns = atomic_exchange(&kafka->tick_ns, 0);
+    if (tick_ns == 0) return false;
+    *record = (journal_record_t){.position = kafka->position, .arrival_ns = tick_ns, .kind = JOURNAL_TICK};
+    record->next = ++kafka->position;
+    return true;
+}
+
+/* A consumer without messages does not learn that the brokers are back: ask, once a second. */
+static void probe(kafka_t *kafka) {
+    const struct rd_kafka_metadata *metadata;
+    int64_t now = (int64_t)time(NULL);
+    if (!kafka->unreachable || now == kafka->probed_s) return;
+    kafka->probed_s = now;
+    if (rd_kafka_metadata(kafka->consumer, 0, NULL, &metadata, PROBE_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    rd_kafka_metadata_destroy(metadata);
+    kafka->unreachable = false;
+    log_info("kafka: a broker answers again");
+}
+
+static err_t kafka_next(journal_t *journal, int64_t timeout_ns, journal_record_t *record) {
+    kafka_t *kafka = (kafka_t *)journal;
+    if (kafka->lent != NULL) rd_kafka_message_destroy(kafka->lent);
+    kafka->lent = NULL;
+    if (take_tick(kafka, record)) return ERR_OK;
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->consumer, (int)(timeout_ns / 1000000));
+    if (message == NULL || kafka->handed % LAG_EVERY == 0) note_lag(kafka);
+    if (message == NULL) probe(kafka);
+    if (message == NULL) return ERR_NOT_FOUND;
+    kafka->lent = message;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        log_debug("kafka: %s", rd_kafka_message_errstr(message)); /* what is serious comes to on_error, too */
+        return ERR_NOT_FOUND;
+    }
+    kafka->unreachable = false;
+    return take(kafka, message, record) ? ERR_OK : ERR_NOT_FOUND;
+}
+
+/* ---- the rest ---- */
+
+static void kafka_save(journal_t *journal, buffer_t *out) {
+    kafka_t *kafka = (kafka_t *)journal;
+    kafka_offsets_encode(&kafka->offsets, out);
+    kafka_snapshots_add(&kafka->snapshots, kafka->position, &kafka->offsets);
+}
+
+static void kafka_release(journal_t *journal, uint64_t position) {
+    kafka_t *kafka = (kafka_t *)journal;
+    if (kafka_snapshots_take(&kafka->snapshots, position, &kafka->released)) commit(kafka, &kafka->released, false);
+}
+
+static uint64_t kafka_end(journal_t *journal) {
+    return ((kafka_t *)journal)->end;
+}
+
+static err_t kafka_state(journal_t *journal) {
+    const kafka_t *kafka = (const kafka_t *)journal;
+    if (kafka->failed) return ERR_IO;
+    return kafka->unreachable ? ERR_FULL : kafka_producer_state(kafka->producer);
+}
+
+/* The reader never waits longer than its own time limit. */
+static void kafka_wake(journal_t *journal) {
+    (void)journal;
+}
+
+static void kafka_free(kafka_t *kafka) {
+    if (kafka->lent != NULL) rd_kafka_message_destroy(kafka->lent);
+    if (kafka->consumer != NULL) rd_kafka_destroy(kafka->consumer);
+    if (kafka->producer != NULL) kafka_producer_close(kafka->producer);
+    for (int i = 0; i < OTLP_KINDS; i++) free(kafka->topics[i]);
+    kafka_snapshots_fini(&kafka->snapshots);
+    kafka_offsets_fini(&kafka->offsets);
+    kafka_offsets_fini(&kafka->released);
+    buffer_fini(&kafka->mapped);
+    free(kafka);
+}
+
+static void kafka_close(journal_t *journal) {
+    kafka_t *kafka = (kafka_t *)journal;
+    kafka->closing = true;
+    if (kafka->lent != NULL) rd_kafka_message_destroy(kafka->lent);
+    kafka->lent = NULL;
+    (void)rd_kafka_consumer_close(kafka->consumer); /* gives the partitions back: on_rebalance */
+    kafka_free(kafka);
+}
+
+static const journal_ops_t kafka_ops = {.name = "kafka",
+                                        .elsewhere = true,
+                                        .append = kafka_append,
+                                        .next = kafka_next,
+                                        .release = kafka_release,
+                                        .end = kafka_end,
+                                        .state = kafka_state,
+                                        .wake = kafka_wake,
+                                        .save = kafka_save,
+                                        .close = kafka_close};
+
+static rd_kafka_conf_t *configure(const journal_kafka_config_t *config, char *why, size_t why_size) {
+    char kilobytes[24];
+    (void)snprintf(kilobytes, sizeof kilobytes, "%llu", (unsigned long long)(config->queue_bytes / 1024 + 1));
+    const kafka_property_t usual[] = {
+        {"auto.offset.reset", "earliest"},    {"topic.metadata.refresh.interval.ms", "10000"}, /* topics may be made
+                                                                                                  after we start */
+        {"allow.auto.create.topics", "true"}, {"queued.max.messages.kbytes", kilobytes},       {NULL, NULL},
+    };
+    const kafka_property_t always[] = {
+        {"group.id", config->group},
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"partition.assignment.strategy", "cooperative-sticky"}, /* only what moves is interrupted */
+        {NULL, NULL},
+    };
+    return kafka_conf(config, usual, always, why, why_size);
+}
+
+static err_t open_consumer(kafka_t *kafka, const journal_kafka_config_t *config, char *why, size_t why_size) {
+    rd_kafka_conf_t *conf = configure(config, why, why_size);
+    if (conf == NULL) return ERR_INVALID;
+    rd_kafka_conf_set_opaque(conf, kafka);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    kafka->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, why_size);
+    if (kafka->consumer == NULL) {
+        rd_kafka_conf_destroy(conf);
+        return ERR_INVALID;
+    }
+    (void)rd_kafka_poll_set_consumer(kafka->consumer);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(OTLP_KINDS);
+    for (int i = 0; i < OTLP_KINDS; i++)
+        (void)rd_kafka_topic_partition_list_add(topics, config->topics[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t error = rd_kafka_subscribe(kafka->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
+    (void)snprintf(why, why_size, "kafka: the topics cannot be subscribed to: %s", rd_kafka_err2str(error));
+    return ERR_INVALID;
+}
+
+err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position, slice_t state, counters_t *counters,
+                         journal_t **out, char *why, size_t why_size) {
+    kafka_t *kafka = memory_new(1, sizeof *kafka);
+    kafka->base.ops = &kafka_ops;
+    kafka->counters = counters;
+    kafka->request_bytes = config->request_bytes;
+    kafka->checkpoint = config->checkpoint;
+    kafka->context = config->context;
+    kafka->position = kafka->end = position;
+    for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
+    err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
+    if (err != ERR_OK)
+        (void)snprintf(why, why_size, "the Kafka offsets in the store cannot be read (%s)", err_text(err));
+    if (err == ERR_OK) err = kafka_producer_open(config, counters, &kafka->producer, why, why_size);
+    if (err == ERR_OK) err = open_consumer(kafka, config, why, why_size);
+    if (err != ERR_OK) {
+        kafka_free(kafka);
+        return err;
+    }
+    *out = &kafka->base;
+    return ERR_OK;
+}
