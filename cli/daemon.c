@@ -310,7 +310,8 @@ static err_t open_kafka(daemon_t *daemon, uint64_t position, char *why, size_t w
 static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     bool kafka = slice_is(slice_text(daemon->config->journal_kind), "kafka");
     err_t err = kafka ? open_kafka(daemon, position, why, why_size) : open_local(daemon, position, why, why_size);
-    if (err == ERR_OK) daemon->replay_until = journal_end(daemon->journal);
+    /* What others keep is no replay of our own: we are ready to take more in. */
+    if (err == ERR_OK) daemon->replay_until = kafka ? position : journal_end(daemon->journal);
     return err;
 }
 

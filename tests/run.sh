@@ -25,8 +25,9 @@ declare -A command=(
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
+    [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli interop page-unit page live ledger)
+order=(lint unit-asan unit-tsan fuzz cli interop page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

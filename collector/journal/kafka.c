@@ -34,6 +34,7 @@ typedef struct {
     bool closing;
 
     /* of the reading thread */
+    bool joined; /* the group has told us which partitions are ours, if any */
     kafka_offsets_t offsets, released;
     kafka_snapshots_t snapshots;
     uint64_t position, handed, handed_bytes, malformed;
@@ -94,7 +95,9 @@ static void commit(kafka_t *kafka, const kafka_offsets_t *offsets, bool wait) {
 }
 
 static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *partitions) {
-    if (rd_kafka_assignment_lost(kafka->consumer))
+    bool lost = rd_kafka_assignment_lost(kafka->consumer) != 0;
+    if (lost) kafka->joined = false;
+    if (lost)
         log_warn("kafka: %d partitions were taken from us before we could say how far we were; what was counted since "
                  "the last checkpoint is counted again by whoever has them now",
                  partitions->cnt);
@@ -116,6 +119,7 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what, rd_kafka_
     rd_kafka_error_t *error = NULL;
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         kafka->unreachable = false;
+        kafka->joined = true;
         seek(kafka, partitions);
         error = rd_kafka_incremental_assign(client, partitions);
     } else {
@@ -184,17 +188,21 @@ static void complain(kafka_t *kafka, const rd_kafka_message_t *message) {
                  rd_kafka_topic_name(message->rkt), (int)message->partition, message->offset, kafka->malformed);
 }
 
-/* How far behind we are, by what the broker said last: no question to the network. */
+/* How far behind we are, by what the broker said last: no question to the network. What is not known yet (no partitions
+ * were given to us, nothing was fetched from one) counts as one message. */
 static void note_lag(kafka_t *kafka) {
-    uint64_t messages = 0, mean = kafka->handed == 0 ? 1 : kafka->handed_bytes / kafka->handed;
-    for (uint32_t i = 0; i < kafka->offsets.count; i++) {
-        const kafka_offset_t *one = &kafka->offsets.items[i];
-        int64_t low, high;
-        if (rd_kafka_get_watermark_offsets(kafka->consumer, one->topic, one->partition, &low, &high) ==
-                RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high > one->next)
-            messages += (uint64_t)(high - one->next);
+    uint64_t messages = kafka->joined ? 0 : 1, mean = kafka->handed == 0 ? 1 : kafka->handed_bytes / kafka->handed;
+    rd_kafka_topic_partition_list_t *ours = NULL;
+    if (kafka->joined && rd_kafka_assignment(kafka->consumer, &ours) != RD_KAFKA_RESP_ERR_NO_ERROR) messages++;
+    for (int i = 0; ours != NULL && i < ours->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &ours->elems[i];
+        const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
+        int64_t low = -1, high = -1, next = own == NULL ? 0 : own->next;
+        (void)rd_kafka_get_watermark_offsets(kafka->consumer, one->topic, one->partition, &low, &high);
+        if (own == NULL && low > 0) next = low;
+        messages += high < 0 ? 1 : high > next ? (uint64_t)(high - next) : 0;
     }
+    if (ours != NULL) rd_kafka_topic_partition_list_destroy(ours);
     kafka->end = kafka->position + messages * (mean == 0 ? 1 : mean);
 }
 
@@ -364,7 +372,8 @@ err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position
     kafka->request_bytes = config->request_bytes;
     kafka->checkpoint = config->checkpoint;
     kafka->context = config->context;
-    kafka->position = kafka->end = position;
+    kafka->position = position;
+    kafka->end = position + 1; /* until we know better */
     for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
     err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
     if (err != ERR_OK)
