@@ -364,7 +364,8 @@ err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position
     kafka->request_bytes = config->request_bytes;
     kafka->checkpoint = config->checkpoint;
     kafka->context = config->context;
-    kafka->position = kafka->end = position;
+    kafka->end = position;
+    kafka->position = position;
     for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
     err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
     if (err != ERR_OK)
