@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,9 +16,9 @@ static int system_close(const files_t *files, int fd) {
     return close(fd);
 }
 
-static ssize_t system_writev(const files_t *files, int fd, const struct iovec *parts, int count) {
+static ssize_t system_pwritev(const files_t *files, int fd, const struct iovec *parts, int count, uint64_t offset) {
     (void)files;
-    return writev(fd, parts, count);
+    return pwritev(fd, parts, count, (off_t)offset);
 }
 
 static ssize_t system_pread(const files_t *files, int fd, void *data, size_t len, uint64_t offset) {
@@ -33,13 +34,17 @@ static int64_t system_size(const files_t *files, int fd) {
 
 static int system_truncate(const files_t *files, int fd, uint64_t size) {
     (void)files;
-    if (ftruncate(fd, (off_t)size) != 0) return -1;
-    return lseek(fd, (off_t)size, SEEK_SET) < 0 ? -1 : 0;
+    return ftruncate(fd, (off_t)size);
 }
 
 static int system_sync(const files_t *files, int fd) {
     (void)files;
     return fdatasync(fd);
+}
+
+static int system_rename(const files_t *files, const char *from, const char *to) {
+    (void)files;
+    return rename(from, to);
 }
 
 static int system_remove(const files_t *files, const char *path) {
@@ -57,5 +62,13 @@ static int system_sync_directory(const files_t *files, const char *path) {
     return result;
 }
 
-const files_t files_system = {system_open,     system_close, system_writev, system_pread,         system_size,
-                              system_truncate, system_sync,  system_remove, system_sync_directory};
+const files_t files_system = {.open = system_open,
+                              .close = system_close,
+                              .pwritev = system_pwritev,
+                              .pread = system_pread,
+                              .size = system_size,
+                              .truncate = system_truncate,
+                              .sync = system_sync,
+                              .rename = system_rename,
+                              .remove = system_remove,
+                              .sync_directory = system_sync_directory};

@@ -11,13 +11,14 @@ typedef struct files files_t;
 struct files {
     int (*open)(const files_t *files, const char *path, int flags);
     int (*close)(const files_t *files, int fd);
-    ssize_t (*writev)(const files_t *files, int fd, const struct iovec *parts, int count);
+    ssize_t (*pwritev)(const files_t *files, int fd, const struct iovec *parts, int count, uint64_t offset);
     ssize_t (*pread)(const files_t *files, int fd, void *data, size_t len, uint64_t offset);
     int64_t (*size)(const files_t *files, int fd); /* -1 when it cannot be told */
     int (*truncate)(const files_t *files, int fd, uint64_t size);
-    int (*sync)(const files_t *files, int fd); /* data and what is needed to read it back */
+    int (*sync)(const files_t *files, int fd);                             /* data and what is needed to read it back */
+    int (*rename)(const files_t *files, const char *from, const char *to); /* replaces what `to` names */
     int (*remove)(const files_t *files, const char *path);
-    int (*sync_directory)(const files_t *files, const char *path); /* makes new and removed names durable */
+    int (*sync_directory)(const files_t *files, const char *path); /* makes changed names durable */
 };
 
 /* The machine's own. */

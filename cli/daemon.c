@@ -106,6 +106,7 @@ static err_t checkpoint(daemon_t *daemon) {
         log_error("the store cannot write (disk full or failing?); the journal keeps what is acknowledged, the "
                   "checkpoint is tried again");
     if (!failing && daemon->stalled && err == ERR_OK) log_info("the store writes again");
+    if (failing) journal_make_room(daemon->journal);
     if (err != ERR_BUSY) daemon->stalled = failing;
     return err;
 }

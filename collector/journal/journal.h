@@ -62,6 +62,7 @@ typedef struct {
                     void *context);
     err_t (*next)(journal_t *journal, int64_t timeout_ns, journal_record_t *record);
     void (*release)(journal_t *journal, uint64_t position);
+    void (*make_room)(journal_t *journal); /* NULL: nothing is kept */
     uint64_t (*end)(journal_t *journal);
     err_t (*state)(journal_t *journal);
     void (*wake)(journal_t *journal);
@@ -103,9 +104,14 @@ static inline err_t journal_next(journal_t *j, int64_t timeout_ns, journal_recor
     return j->ops->next(j, timeout_ns, record);
 }
 
-/* Records before `position` are in a checkpoint: their segments may go. */
+/* Records before `position` are in a checkpoint: their segments may go, or be written over. */
 static inline void journal_release(journal_t *j, uint64_t position) {
     j->ops->release(j, position);
+}
+
+/* Gives back what disk space is kept only to be written over: for when somebody else's write failed. Any thread. */
+static inline void journal_make_room(journal_t *j) {
+    if (j->ops->make_room != NULL) j->ops->make_room(j);
 }
 
 /* Position behind the last durable record. */

@@ -1,7 +1,7 @@
 /* local: the journal in segment files. Three parties meet here under one lock:
  *
  *   appenders  put records into the queue, after computing the payload's checksum themselves
- *   writer     one thread: takes all that is queued (up to a bound), writes it with writev straight from the payloads,
+ *   writer     one thread: takes all that is queued (up to a bound), writes it with pwritev straight from the payloads,
  *              syncs once, calls every `done`, and hands the same memory on to the reader. While it syncs, the next
  *              group gathers: the slower the disk, the larger the groups
  *   reader     after a start first the records on disk from its position on, then what the writer hands over, by
@@ -24,7 +24,7 @@
 #include <time.h>
 
 enum {
-    GROUP_RECORDS_MAX = 512,    /* two parts of a writev each: IOV_MAX is 1024 */
+    GROUP_RECORDS_MAX = 511,    /* two parts of a pwritev each, and the end mark: IOV_MAX is 1024 */
     GROUP_BYTES_MAX = 16 << 20, /* so that a segment is never much larger than configured */
 };
 
@@ -63,7 +63,7 @@ typedef struct {
     pthread_t writer;
 
     /* of the writer */
-    struct iovec parts[2 * GROUP_RECORDS_MAX];
+    struct iovec parts[2 * GROUP_RECORDS_MAX + 1];
 
     /* of the reader */
     list_t taken;
@@ -368,6 +368,10 @@ static void local_release(journal_t *journal, uint64_t position) {
     segments_release(&((local_t *)journal)->segments, position);
 }
 
+static void local_make_room(journal_t *journal) {
+    (void)segments_make_room(&((local_t *)journal)->segments);
+}
+
 static uint64_t local_end(journal_t *journal) {
     return atomic_load(&((local_t *)journal)->end);
 }
@@ -402,6 +406,7 @@ static const journal_ops_t local_ops = {.name = "local",
                                         .append = local_append,
                                         .next = local_next,
                                         .release = local_release,
+                                        .make_room = local_make_room,
                                         .end = local_end,
                                         .state = local_state,
                                         .wake = local_wake,

@@ -10,13 +10,28 @@
  *     28  4  CRC32C of bytes 0..27               28  4  CRC32C of the payload
  *                                                32  4  CRC32C of bytes 0..31
  *
+ * Behind the last record comes the end of the file, or an end mark and then anything: 0xa1 'E' 'N' 'D', and as in a
+ * record header the position at 8, the checksum at 32; zeros else. Whatever is written ends with one, and the next
+ * record is written over it.
+ *
  * Positions count record bytes only: a record at file offset o of the segment with start s has position s + o - 32, and
  * the record behind it has the position that this one's length says. Each record carries its position under its own
  * checksum. So a record is good only where it was written: what looks like one inside a payload (somebody may send us a
  * journal) is at a place that it cannot know, and is never taken for one when we look for the next good record behind
  * a damaged one. With its own checksum over the header a length can be believed: a damaged payload costs one record,
  * and a lying length nothing. The payload's checksum comes apart from the header's because it is computed by the
- * appending thread, before the position is known, while the bytes are still in that core's cache. */
+ * appending thread, before the position is known, while the bytes are still in that core's cache.
+ *
+ * Files are written over again (segments.c), so that behind the end there may be whole good records of an earlier life
+ * of the file. They cannot come back: in that life the file began at a smaller position, so that what it has at offset
+ * o says a smaller position than s + o - 32; the same holds for its end marks. What the end mark is needed for is
+ * telling a clean end, where nothing is missing and nothing has to be looked for, from damage, behind which good
+ * records may come. A reader that does not know where the log ends takes the first mark for it. One that does (from the
+ * name of the next segment) looks for good records behind a mark that comes before: there, a block with an old mark in
+ * it was not written before the power failed, but later ones were.
+ *
+ * Version 1 had no end marks at first. A reader of those days finds in one a damaged place without a good record behind
+ * it, which is what a torn tail is: it cuts it off, and loses nothing. */
 #define _GNU_SOURCE /* memmem */
 #include "collector/journal/segment.h"
 
@@ -30,6 +45,7 @@
 
 static const uint8_t segment_magic[8] = "SEISMLOG";
 static const uint8_t record_mark[4] = {0xa1, 'R', 'E', 'C'};
+static const uint8_t end_mark[4] = {0xa1, 'E', 'N', 'D'};
 
 enum { WINDOW_BYTES = 1 << 20 }; /* read at once; grows to hold one whole record */
 
@@ -83,7 +99,7 @@ segment_state_t segment_header_read(slice_t bytes, uint64_t start) {
     bool ours = slice_equal(magic, slice_of(segment_magic, 8));
     if (ours && crc == crc32c(0, checked.data, checked.len)) {
         if (version != SEGMENT_VERSION) return SEGMENT_NEWER;
-        return named == start ? SEGMENT_FINE : SEGMENT_FOREIGN; /* a renamed file would give wrong positions */
+        return named == start ? SEGMENT_FINE : SEGMENT_DAMAGED; /* its records are not at the positions they say */
     }
     return ours || named == start || all_zero(checked) ? SEGMENT_DAMAGED : SEGMENT_FOREIGN;
 }
@@ -101,6 +117,13 @@ void segment_record_write(uint64_t position, uint8_t kind, int64_t arrival_ns, u
     put_u32(header + 24, kind);
     put_u32(header + 28, payload_crc);
     put_u32(header + 32, crc32c(0, header, 32));
+}
+
+void segment_end_write(uint64_t position, uint8_t mark[SEGMENT_RECORD_HEADER_BYTES]) {
+    memset(mark, 0, SEGMENT_RECORD_HEADER_BYTES);
+    memcpy(mark, end_mark, sizeof end_mark);
+    put_u64(mark + 8, position);
+    put_u32(mark + 32, crc32c(0, mark, 32));
 }
 
 void segment_reader_init(segment_reader_t *reader, const files_t *files, int fd, uint64_t start, uint64_t limit) {
@@ -169,6 +192,14 @@ static bool header_read(slice_t bytes, uint64_t at, journal_record_t *record, ui
     return true;
 }
 
+/* Is the end of the log marked at `at`? */
+static bool end_marked(segment_reader_t *reader, uint64_t at) {
+    uint8_t mark[SEGMENT_RECORD_HEADER_BYTES];
+    slice_t bytes = window_at(reader, at, sizeof mark);
+    segment_end_write(at, mark);
+    return bytes.len >= sizeof mark && memcmp(bytes.data, mark, sizeof mark) == 0;
+}
+
 typedef enum { RECORD_GOOD, RECORD_BAD_PAYLOAD, RECORD_BAD } record_state_t;
 
 static record_state_t record_at(segment_reader_t *reader, uint64_t at, journal_record_t *record) {
@@ -200,6 +231,10 @@ bool segment_next(segment_reader_t *reader, journal_record_t *record) {
             reader->at = reader->valid_end = record->next;
             reader->damaged = false;
             return true;
+        }
+        if (state == RECORD_BAD && reader->until_mark && end_marked(reader, reader->at)) {
+            reader->limit = reader->at;
+            return false;
         }
         /* One stretch of damage counts once, however many bytes are tried in it; a good header with a bad payload is
          * a record of its own. */

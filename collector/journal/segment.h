@@ -18,9 +18,9 @@
 enum {
     SEGMENT_VERSION = 1,
     SEGMENT_HEADER_BYTES = 32,
-    SEGMENT_RECORD_HEADER_BYTES = 36,
-    SEGMENT_PAYLOAD_MAX = 1 << 30, /* far above any limit of requests: bounds what a length can claim */
-    SEGMENT_NAME_BYTES = 24,       /* "0123456789abcdef.segment", without the terminator */
+    SEGMENT_RECORD_HEADER_BYTES = 36, /* of an end mark, too */
+    SEGMENT_PAYLOAD_MAX = 1 << 30,    /* far above any limit of requests: bounds what a length can claim */
+    SEGMENT_NAME_BYTES = 24,          /* "0123456789abcdef.segment", without the terminator */
 };
 
 /* File name of the segment that starts at `start`. */
@@ -33,8 +33,8 @@ void segment_header_write(uint64_t start, uint8_t header[SEGMENT_HEADER_BYTES]);
 
 typedef enum {
     SEGMENT_FINE,
-    SEGMENT_DAMAGED, /* ours, but a bit of the header is wrong, or it is all zeros or cut short: its records may be good
-                      */
+    SEGMENT_DAMAGED, /* ours, but the header is cut short, all zeros, has a wrong bit, or is that of another segment (of
+                      * which this file was, before it was taken for this one): its records may be good */
     SEGMENT_NEWER,   /* of a later version */
     SEGMENT_FOREIGN, /* another program's file under our name */
 } segment_state_t;
@@ -48,6 +48,9 @@ uint32_t segment_payload_crc(slice_t payload);
 void segment_record_write(uint64_t position, uint8_t kind, int64_t arrival_ns, uint32_t payload_len,
                           uint32_t payload_crc, uint8_t header[SEGMENT_RECORD_HEADER_BYTES]);
 
+/* The end mark for a log that ends at `position`; the next record is written over it. */
+void segment_end_write(uint64_t position, uint8_t mark[SEGMENT_RECORD_HEADER_BYTES]);
+
 typedef struct {
     const files_t *files;
     int fd;
@@ -58,6 +61,7 @@ typedef struct {
     uint64_t corrupt;   /* damaged places skipped: a record, or a stretch without any good one */
     uint64_t unread;    /* of these: stretches that the disk refused to read */
     bool damaged;       /* the stretch from valid_end on holds no good record so far */
+    bool until_mark;    /* to be set by who does not know the end: an end mark is the limit. Else one is damage */
     buffer_t window;    /* bytes of the file from window_at on */
     uint64_t window_at;
 } segment_reader_t;
@@ -67,7 +71,8 @@ void segment_reader_init(segment_reader_t *reader, const files_t *files, int fd,
 void segment_reader_fini(segment_reader_t *reader);
 
 /* The next good record, in order; false at the end. The payload is borrowed until the next call. What follows the last
- * good record counts as one damaged place when it is not empty (reader->damaged says so as well: a torn tail). */
+ * good record counts as one damaged place when it is not empty (reader->damaged says so as well: a torn tail). With
+ * until_mark the end is a clean one when valid_end is the limit. */
 bool segment_next(segment_reader_t *reader, journal_record_t *record);
 
 #endif

@@ -1,7 +1,9 @@
 /* The state of the files after a crash, and what is made of it:
  *   a name that is not a segment's, or a whole header that is not ours   refused: somebody else's directory
- *   a damaged header                                                     counted; its records are read all the same
- *   bytes behind the last good record of the last segment                a torn tail: cut off, counted
+ *   a damaged header, or one of another segment (the machine went down   counted; its records are read all the same
+ *   before the header of a file that is written over was on disk)
+ *   bytes behind the end mark of the last segment                        of the file's earlier life: cut off
+ *   bytes that are no end mark behind its last good record               a torn tail: cut off, counted
  *   a damaged record elsewhere                                           stays; skipped and counted when it is read
  *   the last segment ends before the store's position (possible with     a new segment starts at that position, so that
  *   durability `process` after a power failure)                          positions never go backwards */
@@ -102,19 +104,34 @@ static err_t judge(segments_t *s, segment_span_t *span, uint64_t next_start, con
     return ERR_OK;
 }
 
-/* Reads the whole last segment: only there can an interrupted write have left its half. */
-static err_t cut_tail(segments_t *s, segment_span_t *span, const char *path, int fd, why_t why) {
+/* Reads a segment whose end no successor tells up to its end mark, and sets its end; `torn` gets what is no record and
+ * no end mark behind it. */
+static err_t find_end(segments_t *s, segment_span_t *span, const char *path, int fd, uint64_t *torn, why_t why) {
     segment_reader_t reader;
     journal_record_t record;
     segment_reader_init(&reader, s->files, fd, span->start, span->end);
+    reader.until_mark = true;
     while (segment_next(&reader, &record)) continue;
     segment_reader_fini(&reader);
     if (reader.unread > 0) return cannot(path, "read", why);
-    if (reader.valid_end == span->end) return ERR_OK;
-    log_warn("journal: %" PRIu64 " bytes behind the last whole record of %s are cut off: a write was interrupted there",
-             span->end - reader.valid_end, path);
-    counters_add(s->counters, COUNTER_JOURNAL_TORN, 1);
     span->end = reader.valid_end;
+    *torn = reader.limit - reader.valid_end;
+    return ERR_OK;
+}
+
+/* Only in the last segment can an interrupted write have left its half. What is behind the end is cut off even if it is
+ * only of the file's earlier life: positions that a power failure took back are given out again, and no record that had
+ * one of them before may be left there. */
+static err_t cut_tail(segments_t *s, segment_span_t *span, segment_state_t state, const char *path, int fd, why_t why) {
+    uint64_t torn = 0, file_end = span->end;
+    err_t err = find_end(s, span, path, fd, &torn, why);
+    if (err != ERR_OK || span->end == file_end) return err;
+    if (torn > 0 && (state == SEGMENT_FINE || span->end > span->start)) { /* else all of it is damaged: said already */
+        log_warn("journal: %" PRIu64
+                 " bytes behind the last whole record of %s are cut off: a write was interrupted there",
+                 torn, path);
+        counters_add(s->counters, COUNTER_JOURNAL_TORN, 1);
+    }
     if (s->files->truncate(s->files, fd, span->end - span->start + SEGMENT_HEADER_BYTES) != 0)
         return cannot(path, "cut", why);
     return ERR_OK;
@@ -124,7 +141,7 @@ static err_t cut_tail(segments_t *s, segment_span_t *span, const char *path, int
  * the last process died: it is now, before anything in it is folded. */
 static err_t open_last(segments_t *s, segment_span_t *span, segment_state_t state, const char *path, int fd,
                        why_t why) {
-    err_t err = cut_tail(s, span, path, fd, why);
+    err_t err = cut_tail(s, span, state, path, fd, why);
     if (err == ERR_OK && s->durable && s->files->sync(s->files, fd) != 0) err = cannot(path, "synced", why);
     if (err != ERR_OK) return err;
     s->end = span->end;
@@ -145,17 +162,17 @@ static err_t open_one(segments_t *s, size_t index, why_t why) {
     segment_span_t *span = &s->list[index];
     char *path = segments_path(s, span->start);
     segment_state_t state = SEGMENT_FINE;
-    int fd = s->files->open(s->files, path, last ? O_RDWR | O_APPEND : O_RDONLY);
+    int fd = s->files->open(s->files, path, last ? O_RDWR : O_RDONLY);
     err_t err = fd < 0 ? cannot(path, "opened", why)
                        : judge(s, span, last ? UINT64_MAX : s->list[index + 1].start, path, fd, &state, why);
-    if (err == ERR_OK && state == SEGMENT_DAMAGED) {
-        log_warn("journal: the header of %s is damaged or cut short", path);
-        counters_add(s->counters, last && span->end == span->start ? COUNTER_JOURNAL_TORN : COUNTER_JOURNAL_CORRUPT, 1);
-    }
+    if (err == ERR_OK && state == SEGMENT_DAMAGED)
+        log_warn("journal: the header of %s is damaged, cut short or another segment's", path);
     if (err == ERR_OK && last) {
         err = open_last(s, span, state, path, fd, why);
         if (err == ERR_OK) fd = -1; /* handed over */
     }
+    if (err == ERR_OK && state == SEGMENT_DAMAGED)
+        counters_add(s->counters, last && span->end == span->start ? COUNTER_JOURNAL_TORN : COUNTER_JOURNAL_CORRUPT, 1);
     if (fd >= 0) (void)s->files->close(s->files, fd);
     free(path);
     return err;
@@ -194,6 +211,7 @@ err_t segments_open(segments_t *s, const files_t *files, const char *directory, 
         (void)snprintf(why, why_size, "the journal's directory %s cannot be made: %s", directory, strerror(errno));
     if (err == ERR_OK) err = list_names(s, reason);
     for (size_t i = 0, count = s->count; err == ERR_OK && i < count; i++) err = open_one(s, i, reason);
+    s->found = s->count;
     if (err == ERR_OK) err = begin_writing(s, position, reason);
     if (err != ERR_OK) segments_close(s);
     return err;

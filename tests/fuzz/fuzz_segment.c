@@ -1,5 +1,6 @@
 /* A segment file with any content at all: read to the end without a wrong access, and nothing that fails its own
- * checksum or is not where it says comes out. The first 32 bytes are the file header. */
+ * checksum or is not where it says comes out; what is read up to an end mark is the beginning of what is read beyond
+ * it. The first 32 bytes are the file header. */
 #include "base/crc32c.h"
 #include "collector/journal/segment.h"
 
@@ -19,25 +20,37 @@ static ssize_t memory_pread(const files_t *files, int fd, void *data, size_t len
     return (ssize_t)len;
 }
 
+enum { START = 4096 };
+
+/* Reads the file, and stops behind `most` records; gives the position behind the last one. */
+static uint64_t read_file(const memory_file_t *file, bool until_mark, uint64_t most, uint64_t *count) {
+    uint64_t size = file->bytes.len, at = START;
+    segment_reader_t reader;
+    journal_record_t record;
+    segment_reader_init(&reader, &file->files, 0, START,
+                        START + (size > SEGMENT_HEADER_BYTES ? size - SEGMENT_HEADER_BYTES : 0));
+    reader.until_mark = until_mark;
+    for (*count = 0; *count < most && segment_next(&reader, &record); ++*count) {
+        if (record.position < at || record.next > reader.limit) abort();
+        size_t offset = (size_t)(record.position - START) + SEGMENT_HEADER_BYTES;
+        uint32_t crc;
+        memcpy(&crc, file->bytes.data + offset + 28, 4);
+        if (crc != crc32c(0, record.payload.data, record.payload.len)) abort();
+        at = record.next;
+    }
+    if (reader.valid_end > reader.limit) abort();
+    segment_reader_fini(&reader);
+    return at;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memory_file_t file = {{.pread = memory_pread}, slice_of(data, size)};
-    uint64_t start = 4096;
-    (void)segment_header_read(file.bytes, start);
-    segment_reader_t reader;
-    journal_record_t record;
-    segment_reader_init(&reader, &file.files, 0, start,
-                        start + (size > SEGMENT_HEADER_BYTES ? size - SEGMENT_HEADER_BYTES : 0));
-    uint64_t at = start;
-    while (segment_next(&reader, &record)) {
-        if (record.position < at || record.next > reader.limit) abort();
-        size_t offset = (size_t)(record.position - start) + SEGMENT_HEADER_BYTES;
-        uint32_t crc;
-        memcpy(&crc, data + offset + 28, 4);
-        if (crc != crc32c(0, record.payload.data, record.payload.len)) abort();
-        at = record.next;
-    }
-    segment_reader_fini(&reader);
+    uint64_t marked, all;
+    (void)segment_header_read(file.bytes, START);
+    uint64_t end = read_file(&file, true, UINT64_MAX, &marked);
+    if (read_file(&file, false, marked, &all) != end || all != marked) abort();
+    (void)read_file(&file, false, UINT64_MAX, &all);
     return 0;
 }

@@ -22,8 +22,8 @@ static inline void count_answer(void *context, err_t result) {
 }
 
 static inline void wait_answers(answers_t *answers, int count) {
-    for (int i = 0; i < 10000 && atomic_load(&answers->fine) + atomic_load(&answers->failed) < count; i++)
-        (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
+    for (int i = 0; i < 200000 && atomic_load(&answers->fine) + atomic_load(&answers->failed) < count; i++)
+        (void)nanosleep(&(struct timespec){0, 50000}, NULL);
 }
 
 /* Appends record number `n`: its payload is the number and some bytes that follow from it. */
