@@ -129,11 +129,42 @@ TEST(content_types_of_grpc_are_known_and_others_are_415) {
         call_t call = call_message(house.port, TRACES, bad[i], slice_of(NULL, 0), false);
         CHECK_EQUAL(call.http_status, 415);
         CHECK_EQUAL(call.grpc_status, -1);
+        buffer_fini(&call.data);
     }
-    static const h2_header_t get[] = {{":method", "PUT"}, {0}};
-    call_t call = call_message(house.port, TRACES, get, slice_of(NULL, 0), false);
+    house_close(&house);
+}
+
+/* Everything that was sent before has been dealt with when this returns. */
+static void round_trip(h2_client_t *client) {
+    int acks = client->ping_acks;
+    (void)nghttp2_submit_ping(client->session, 0, NULL);
+    while (client->ping_acks == acks && h2_client_step(client, 100)) continue;
+}
+
+TEST(plain_http_gets_a_sentence_when_the_request_is_whole) {
+    house_t house = {0};
+    house_open(&house, otlp_grpc_start);
+    static const h2_header_t put[] = {{":method", "PUT"}, {0}}, head[] = {{":method", "HEAD"}, {0}};
+    h2_client_t *client = h2_client_open(house.port);
+    call_t call = {.keep_open = true};
+    begin(client, TRACES, put, slice_text("abc"), &call);
+    round_trip(client);
+    CHECK_EQUAL(call.http_status, 0);
+    call.keep_open = false;
+    (void)nghttp2_session_resume_data(client->session, call.id);
+    h2_client_finish(client, &call);
     CHECK_EQUAL(call.http_status, 405);
     CHECK_TEXT(call.allow, "POST");
+    CHECK_TEXT(call.content_type, "text/plain; charset=utf-8");
+    CHECK(call.data.len > 20);
+    call_t asked = {0};
+    begin(client, TRACES, head, slice_of(NULL, 0), &asked);
+    h2_client_finish(client, &asked);
+    CHECK_EQUAL(asked.http_status, 405);
+    CHECK_EQUAL(asked.data.len, 0);
+    CHECK_EQUAL(counter(&house, COUNTER_REFUSED_NOT_FOUND), 2);
+    buffer_fini(&call.data);
+    h2_client_close(client);
     house_close(&house);
 }
 
@@ -501,6 +532,39 @@ TEST(what_is_not_http2_is_cut_and_counted) {
     house_close(&house);
 }
 
+/* The error code of the GOAWAY that ends the connection; -1 when there is none. */
+static long goaway_error(int fd) {
+    long error = -1;
+    uint8_t head[9], payload[16384];
+    while (recv(fd, head, sizeof head, MSG_WAITALL) == (ssize_t)sizeof head) {
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (len > sizeof payload || (len > 0 && recv(fd, payload, len, MSG_WAITALL) != (ssize_t)len)) break;
+        if (head[3] == NGHTTP2_GOAWAY && len >= 8) error = payload[7];
+    }
+    return error;
+}
+
+TEST(a_stream_with_an_id_that_was_skipped_is_a_protocol_error) {
+    house_t house = {0};
+    house_open(&house, otlp_grpc_start);
+    static const uint8_t settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    /* HEADERS, END_STREAM and END_HEADERS: GET http / of authority x */
+    static const uint8_t get[] = {0, 0, 6, 1, 5, 0, 0, 0, 0, 0x82, 0x86, 0x84, 0x41, 1, 'x'};
+    static const uint8_t ids[] = {1, 7, 5};
+    int fd = client_connect(house.port);
+    CHECK(client_send(fd, slice_text(NGHTTP2_CLIENT_MAGIC)));
+    CHECK(client_send(fd, slice_of(settings, sizeof settings)));
+    for (size_t i = 0; i < sizeof ids; i++) {
+        uint8_t frame[sizeof get];
+        memcpy(frame, get, sizeof get);
+        frame[8] = ids[i];
+        CHECK(client_send(fd, slice_of(frame, sizeof frame)));
+    }
+    CHECK_EQUAL(goaway_error(fd), NGHTTP2_PROTOCOL_ERROR);
+    (void)close(fd);
+    house_close(&house);
+}
+
 TEST(endless_headers_are_refused) {
     house_t house = {0};
     house_open(&house, otlp_grpc_start);
@@ -591,6 +655,7 @@ TEST_MAIN(
     TEST_CASE(all_three_signals_are_accepted_and_journaled_as_they_came),
     TEST_CASE(compressed_messages_are_journaled_inflated),
     TEST_CASE(content_types_of_grpc_are_known_and_others_are_415),
+    TEST_CASE(plain_http_gets_a_sentence_when_the_request_is_whole),
     TEST_CASE(an_empty_request_succeeds_and_is_not_journaled), TEST_CASE(bad_spans_are_named_by_a_partial_success),
     TEST_CASE(unknown_services_and_profiles_are_unimplemented), TEST_CASE(malformed_bodies_are_invalid_argument),
     TEST_CASE(broken_framing_is_internal), TEST_CASE(an_unknown_coding_is_unimplemented_and_the_known_ones_are_named),
@@ -603,7 +668,7 @@ TEST_MAIN(
     TEST_CASE(a_stop_gives_up_on_a_silent_journal_with_a_retryable_answer), TEST_CASE(slow_peers_are_cut),
     TEST_CASE(a_rapid_reset_ends_the_connection_and_not_the_server),
     TEST_CASE(floods_of_cheap_frames_end_the_connection), TEST_CASE(what_is_not_http2_is_cut_and_counted),
-    TEST_CASE(endless_headers_are_refused),
+    TEST_CASE(a_stream_with_an_id_that_was_skipped_is_a_protocol_error), TEST_CASE(endless_headers_are_refused),
     TEST_CASE(over_the_connection_limit_silent_ones_give_way_and_working_ones_stay),
     TEST_CASE(a_taken_port_is_said_in_one_sentence_with_the_cure),
     TEST_CASE(many_streams_of_many_connections_are_all_answered))
