@@ -67,7 +67,7 @@ struct h2_connection {
     uint32_t interest; /* epoll events that are asked for */
     int64_t opened_ns, heard_ns;
     int64_t ping_ns;    /* when our keepalive was sent; 0 = none is out */
-    int64_t blocked_ns; /* since when the peer does not read; 0 = it does */
+    int64_t blocked_ns; /* since when the peer does not read all, moved on by what it reads; 0 = it does */
     int64_t drain_ns;
     int32_t credit;              /* see h2_connection_charge */
     int32_t newest_id, older_id; /* of the last two streams */

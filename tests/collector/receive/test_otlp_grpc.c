@@ -470,6 +470,38 @@ TEST(slow_peers_are_cut) {
     house_close(&house);
 }
 
+/* POST http / as application/grpc on the stream with this id: refused by HEADERS, which no window holds back. */
+static void refused_call(buffer_t *out, uint32_t id) {
+    static const char fields[] = "\x83\x86\x84\x0f\x10\x10"
+                                 "application/grpc";
+    static const uint8_t head[] = {0, 0, sizeof fields - 1, NGHTTP2_HEADERS, 5};
+    buffer_append(out, head, sizeof head);
+    for (int shift = 24; shift >= 0; shift -= 8) buffer_byte(out, (uint8_t)(id >> shift));
+    buffer_append(out, fields, sizeof fields - 1);
+}
+
+TEST(who_does_not_read_answers_is_cut) {
+    house_t house = {.config = {.body_timeout_s = 1}};
+    house_open(&house, otlp_grpc_start);
+    int fd = client_connect(house.port);
+    struct timeval patience = {.tv_sec = 20};
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    CHECK(client_send(fd, slice_text(NGHTTP2_CLIENT_MAGIC)));
+    CHECK(client_send(fd, slice_of("\0\0\0\4\0\0\0\0\0", 9)));
+    bool cut = false;
+    for (uint32_t id = 1; id < 20000000 && !cut;) {
+        buffer_t calls = {0};
+        for (int i = 0; i < 100; i++, id += 2) refused_call(&calls, id);
+        cut = !client_send(fd, buffer_slice(&calls));
+        buffer_fini(&calls);
+    }
+    CHECK(cut && errno != EAGAIN && errno != EWOULDBLOCK); /* its patience ended, not ours */
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_SLOW), 1);
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_FLOOD), 0);
+    (void)close(fd);
+    house_close(&house);
+}
+
 TEST(a_rapid_reset_ends_the_connection_and_not_the_server) {
     house_t house = {0};
     house_open(&house, otlp_grpc_start);
@@ -595,6 +627,34 @@ TEST(over_the_connection_limit_silent_ones_give_way_and_working_ones_stay) {
     house_close(&house);
 }
 
+TEST(over_the_connection_limit_the_idle_give_way_with_a_goaway_and_the_busy_stay) {
+    house_t house = {.config = {.connections = 2, .threads = 1}};
+    house_open(&house, otlp_grpc_start);
+    buffer_t body = sample_traces(3, 0), wire = framed(buffer_slice(&body), false);
+    h2_client_t *busy = h2_client_open(house.port), *idle = h2_client_open(house.port);
+    call_t waiting = {0}, done = {0};
+    begin(idle, TRACES, NULL, slice_of("\0\0\0\0\0", 5), &done);
+    h2_client_finish(idle, &done);
+    expect_success(done);
+    fake_journal_set(house.journal, true, ERR_OK, ERR_OK);
+    begin(busy, TRACES, NULL, buffer_slice(&wire), &waiting);
+    while (fake_journal_count(house.journal) == 0) (void)h2_client_step(busy, 10);
+    (void)usleep(1200000);
+    expect_success(call_message(house.port, TRACES, NULL, slice_of(NULL, 0), false));
+    CHECK(cut_within(idle, 20));
+    CHECK_EQUAL(idle->goaways, 1);
+    CHECK_EQUAL(idle->goaway_error, NGHTTP2_NO_ERROR);
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_IDLE), 1);
+    fake_journal_set(house.journal, false, ERR_OK, ERR_OK);
+    h2_client_finish(busy, &waiting);
+    expect_success(waiting);
+    h2_client_close(busy);
+    h2_client_close(idle);
+    buffer_fini(&wire);
+    buffer_fini(&body);
+    house_close(&house);
+}
+
 TEST(a_taken_port_is_said_in_one_sentence_with_the_cure) {
     house_t house = {0};
     house_open(&house, otlp_grpc_start);
@@ -666,9 +726,10 @@ TEST_MAIN(
     TEST_CASE(a_client_that_leaves_while_the_journal_works_is_no_harm),
     TEST_CASE(pings_are_answered_while_a_call_waits), TEST_CASE(a_stop_says_goaway_twice_and_answers_what_is_in_flight),
     TEST_CASE(a_stop_gives_up_on_a_silent_journal_with_a_retryable_answer), TEST_CASE(slow_peers_are_cut),
-    TEST_CASE(a_rapid_reset_ends_the_connection_and_not_the_server),
+    TEST_CASE(who_does_not_read_answers_is_cut), TEST_CASE(a_rapid_reset_ends_the_connection_and_not_the_server),
     TEST_CASE(floods_of_cheap_frames_end_the_connection), TEST_CASE(what_is_not_http2_is_cut_and_counted),
     TEST_CASE(a_stream_with_an_id_that_was_skipped_is_a_protocol_error), TEST_CASE(endless_headers_are_refused),
     TEST_CASE(over_the_connection_limit_silent_ones_give_way_and_working_ones_stay),
+    TEST_CASE(over_the_connection_limit_the_idle_give_way_with_a_goaway_and_the_busy_stay),
     TEST_CASE(a_taken_port_is_said_in_one_sentence_with_the_cure),
     TEST_CASE(many_streams_of_many_connections_are_all_answered))
