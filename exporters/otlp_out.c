@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "collector/fold/otlp.h"
+#include "collector/receive/status.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -36,6 +36,7 @@ struct otlp_out {
     struct curl_slist *headers;
     buffer_t answer; /* of the peer, as far as it was read */
     uint64_t queue_bytes_max;
+    uint64_t jitter; /* state of its random numbers; the sending thread's */
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t wake;
@@ -73,26 +74,12 @@ static void count(otlp_out_t *out, outcome_t outcome, slice_t body) {
     if (outcome != SENT) counters_add(out->counters, counters_of[outcome].spans, spans_in(body));
 }
 
-uint64_t otlp_out_rejected(slice_t response) {
-    bytes_t message = bytes_of(response);
-    wire_field_t field;
-    uint64_t rejected = 0;
-    while (wire_next(&message, &field)) {
-        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        bytes_t partial = bytes_of(field.block);
-        while (wire_next(&partial, &field))
-            if (field.number == 1 && field.type == WIRE_VARINT) rejected = field.value;
-        if (!bytes_done(&partial)) return 0;
-    }
-    return bytes_done(&message) && rejected <= INT64_MAX ? rejected : 0;
-}
-
 /* A partial success is a success: nothing is sent again. A peer may count as it likes, but not more than it got. */
 static void count_rejected(otlp_out_t *out, slice_t body) {
     const char *type = NULL;
     (void)curl_easy_getinfo(out->curl, CURLINFO_CONTENT_TYPE, &type);
     uint64_t rejected =
-        type != NULL && strstr(type, "protobuf") != NULL ? otlp_out_rejected(buffer_slice(&out->answer)) : 0;
+        type != NULL && strstr(type, "protobuf") != NULL ? answer_rejected(buffer_slice(&out->answer), NULL) : 0;
     if (rejected == 0) return;
     uint64_t sent = spans_in(body);
     counters_add(out->counters, COUNTER_FORWARD_SPANS_REJECTED, rejected < sent ? rejected : sent);
@@ -208,6 +195,12 @@ static outcome_t send_once(otlp_out_t *out, const batch_t *batch, int64_t *retry
     return judge(status);
 }
 
+/* Between half of it and one and a half: many clients of a server that was restarted should not all come at once. */
+static int64_t jittered(otlp_out_t *out, int64_t ms) {
+    out->jitter = out->jitter * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return ms / 2 + (int64_t)(out->jitter >> 33) % (ms + 1);
+}
+
 static void log_trouble(const otlp_out_t *out, outcome_t outcome) {
     if (outcome == NO_CONTACT)
         log_warn("forward: %s cannot be reached; spans wait for it, in a queue of %llu bytes", out->url,
@@ -228,7 +221,7 @@ static outcome_t deliver(otlp_out_t *out, const batch_t *batch, bool *failing) {
         int64_t now = now_ns();
         if (outcome == NO_CONTACT || busy_since_ns == 0) busy_since_ns = now;
         if (now - busy_since_ns > OTLP_OUT_BUSY_S * NS_PER_S) return BUSY;
-        if (!pause_ms(out, retry_after_ms > pause ? retry_after_ms : pause)) return STOPPED;
+        if (!pause_ms(out, retry_after_ms + jittered(out, pause))) return STOPPED;
         pause = pause * 2 < PAUSE_MOST_MS ? pause * 2 : PAUSE_MOST_MS;
     }
 }
@@ -280,6 +273,7 @@ err_t otlp_out_start(const char *url, uint64_t queue_bytes, counters_t *counters
     out->url = memory_text(url);
     out->queue_bytes_max = queue_bytes;
     out->counters = counters;
+    out->jitter = (uint64_t)now_ns();
     out->last = &out->first;
     set_up(out);
     pthread_condattr_t monotonic;

@@ -29,7 +29,4 @@ void otlp_out_push(otlp_out_t *out, slice_t body);
 
 void otlp_out_stop(otlp_out_t *out);
 
-/* The rejected spans that an ExportTraceServiceResponse tells of; 0 when it tells of none, or is no such message. */
-uint64_t otlp_out_rejected(slice_t response);
-
 #endif

@@ -2,7 +2,6 @@
 #include "exporters/otlp_out.h"
 
 #include "base/clock.h"
-#include "collector/receive/status.h"
 #include "tests/collector/receive/sample.h"
 #include "tests/test.h"
 
@@ -134,6 +133,31 @@ TEST(retryable_answers_are_tried_again) {
     CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 1);
 }
 
+TEST(only_four_codes_are_worth_another_try) {
+    static const struct {
+        const char *answer;
+        bool again;
+    } cases[] = {
+        {ANSWER("400 x", ""), false}, {ANSWER("401 x", ""), false}, {ANSWER("403 x", ""), false},
+        {ANSWER("404 x", ""), false}, {ANSWER("408 x", ""), false}, {ANSWER("413 x", ""), false},
+        {ANSWER("415 x", ""), false}, {ANSWER("425 x", ""), false}, {ANSWER("429 x", ""), true},
+        {ANSWER("500 x", ""), false}, {ANSWER("501 x", ""), false}, {ANSWER("502 x", ""), true},
+        {ANSWER("503 x", ""), true},  {ANSWER("504 x", ""), true},  {ANSWER("505 x", ""), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sink_t sink = {.answers = {cases[i].answer, ANSWER("200 OK", "")}, .answer_count = 2};
+        counters_t counters = {0};
+        sink_start(&sink);
+        otlp_out_t *out = start(sink.port, &counters);
+        otlp_out_push(out, slice_text("spans"));
+        otlp_out_stop(out);
+        sink_stop(&sink);
+        CHECK_EQUAL(sink.requests, cases[i].again ? 2 : 1);
+        CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), cases[i].again);
+        CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_REFUSED), !cases[i].again);
+    }
+}
+
 TEST(a_final_answer_is_not_tried_again) {
     sink_t sink = {.answers = {ANSWER("400 No", ""), ANSWER("301 Elsewhere", "Location: http://127.0.0.1:1/\r\n"),
                                ANSWER("200 OK", "")},
@@ -218,20 +242,6 @@ TEST(a_partial_success_is_not_sent_again_and_its_losses_are_counted) {
     buffer_fini(&body);
 }
 
-TEST(rejected_spans_are_read_as_they_are_written) {
-    static const uint64_t counts[] = {0, 1, 300, INT64_MAX};
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        answer_t answer = {.situation = SITUATION_ACCEPTED, .kind = OTLP_TRACES, .rejected = counts[i]};
-        answer_set(&answer, SITUATION_ACCEPTED, "why");
-        buffer_t bytes = {0};
-        answer_encode(&answer, FORMAT_PROTOBUF, &bytes);
-        CHECK_EQUAL(otlp_out_rejected(buffer_slice(&bytes)), counts[i]);
-        if (counts[i] > 0) CHECK_EQUAL(otlp_out_rejected(slice_of(bytes.data, bytes.len - 1)), 0);
-        buffer_fini(&bytes);
-    }
-    CHECK_EQUAL(otlp_out_rejected(slice_text("<html>200</html>")), 0);
-}
-
 TEST(an_endless_answer_is_not_read_to_its_end) {
     static char endless[300000];
     int head = snprintf(endless, sizeof endless, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
@@ -256,9 +266,8 @@ TEST(only_http_addresses_are_taken) {
 }
 
 TEST_MAIN(TEST_CASE(what_is_pushed_arrives_as_it_was), TEST_CASE(retryable_answers_are_tried_again),
-          TEST_CASE(a_final_answer_is_not_tried_again), TEST_CASE(a_peer_that_comes_back_gets_all_that_waited),
-          TEST_CASE(what_is_lost_is_counted_in_spans_too),
+          TEST_CASE(a_final_answer_is_not_tried_again), TEST_CASE(only_four_codes_are_worth_another_try),
+          TEST_CASE(a_peer_that_comes_back_gets_all_that_waited), TEST_CASE(what_is_lost_is_counted_in_spans_too),
           TEST_CASE(a_partial_success_is_not_sent_again_and_its_losses_are_counted),
-          TEST_CASE(rejected_spans_are_read_as_they_are_written),
           TEST_CASE(everything_that_an_absent_peer_did_not_get_is_counted),
           TEST_CASE(an_endless_answer_is_not_read_to_its_end), TEST_CASE(only_http_addresses_are_taken))
