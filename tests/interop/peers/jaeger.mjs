@@ -146,9 +146,13 @@ async function sdk(protocol, address, service) {
     const tracer = provider.getTracer("peers", "0.9");
     return {
         tracer,
-        async flushed() {
+        // What was sent, once all of so many spans are: the SDK's own flush does not wait for an export under way.
+        async flushed(spans) {
             await provider.forceFlush();
-            if (failed.length > 0) throw new Error(`exports failed: ${failed[0]}`);
+            await eventually(() => {
+                if (failed.length > 0) throw new Error(`exports failed: ${failed[0]}`);
+                equal(sent.length, spans, "number of spans acknowledged");
+            });
             return sent;
         },
     };
@@ -176,7 +180,7 @@ function sendTrace(tracer, number) {
 
 async function sendTraces(sender, count) {
     for (let i = 0; i < count; i++) sendTrace(sender.tracer, i);
-    return grouped(await sender.flushed());
+    return grouped(await sender.flushed(3 * count));
 }
 
 const droppedSpans = (seismesh, reason) => seismesh.metric(`seismesh_forward_dropped_spans_total{reason="${reason}"}`);
