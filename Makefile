@@ -45,7 +45,7 @@ BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run test unit fuzz bench bench-tools torture install format help clean
+.PHONY: all run test test-interop unit fuzz bench bench-tools torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -59,6 +59,11 @@ test: ## install what tests need, build, run everything; ends with "N passed, N 
 	@./packages.sh test
 	@$(MAKE) --no-print-directory -j2 all
 	@tests/run.sh
+
+test-interop: all ## real SDKs, h2spec, Jaeger and Prometheus at our ports; builds Jaeger first (minutes, once)
+	@./packages.sh test
+	@tests/interop/peers/build.sh jaeger
+	@tests/run.sh interop peers
 
 unit: $(UNIT) ## build the unit tests of this VARIANT
 fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)
@@ -78,7 +83,7 @@ format: ## bring all C files into shape
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 clean: ## remove what was built
 	rm -rf build

@@ -49,17 +49,21 @@ esac
 
 # One question for all of them: `make run` asks at every start, and is to be up within a second.
 installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
-# promtool judges /metrics. Its package would start a Prometheus here, so only the tool is taken out of it.
-take_promtool() {
-    [ ! -x build/tools/promtool ] && ! command -v promtool >/dev/null || return 0
-    echo "packages.sh: fetching promtool out of Debian's package prometheus (which is not installed)"
-    local folder
+# promtool judges /metrics, Prometheus scrapes it. The package would start one here, so only the two programs are taken
+# out of it.
+take_prometheus() {
+    local folder program found=0
+    for program in prometheus promtool; do
+        [ ! -x build/tools/$program ] && ! command -v $program >/dev/null || found=$((found + 1))
+    done
+    [ $found -lt 2 ] || return 0
+    echo "packages.sh: fetching prometheus and promtool out of Debian's package (which is not installed)"
     folder=$(mktemp -d)
     chmod 755 "$folder" # apt fetches as a user of its own
     if (cd "$folder" && apt-get download prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb .); then
-        mkdir -p build/tools && cp "$folder/usr/bin/promtool" build/tools/
+        mkdir -p build/tools && cp "$folder/usr/bin/prometheus" "$folder/usr/bin/promtool" build/tools/
     else
-        echo "packages.sh: promtool could not be fetched: the test that needs it will be skipped" >&2
+        echo "packages.sh: they could not be fetched: the tests that need them will be skipped" >&2
     fi
     rm -rf "$folder"
 }
@@ -68,7 +72,7 @@ missing=()
 for package in "${wanted[@]}"; do
     grep -qxF "$package" <<<"$installed" || provided "$package" || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || { [ "$1" != test ] || take_promtool; exit 0; }
+[ ${#missing[@]} -gt 0 ] || { [ "$1" != test ] || take_prometheus; exit 0; }
 
 if ! command -v apt-get >/dev/null; then
     echo "packages.sh: this is not a Debian system; install the like of: ${missing[*]}" >&2
@@ -87,4 +91,4 @@ if ! install_missing; then
     install_missing || { tail -n 20 "$log" >&2; echo "packages.sh: apt-get install failed" >&2; exit 1; }
 fi
 echo "packages.sh: installed"
-[ "$1" != test ] || take_promtool
+[ "$1" != test ] || take_prometheus

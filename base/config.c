@@ -80,6 +80,7 @@ static const rule_t rules[] = {
     {.path = "retention.rollup_1h_seconds", .low = 3600, .high = 36500 * DAY},
     {.path = "retention.bytes", .low = 16 * MIB, .high = 1048576 * GIB},
     {.path = "journal.segment_bytes", .low = 64 * KIB, .high = 4 * GIB},
+    {.path = "forward.queue_bytes", .low = 64 * KIB, .high = 1024 * GIB},
     {.path = "analyzer.sensitivity", .low = 0.01, .high = 100},
     {.path = "analyzer.minimum_per_minute", .low = 0, .high = 1e9},
 };

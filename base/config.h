@@ -58,6 +58,7 @@
       "further settings of librdkafka: NAME=VALUE; NAME=VALUE (security.protocol=ssl; ssl.ca.location=/etc/ca.pem)")   \
     X(text, forward_otlp_url, "forward.otlp_url", "",                                                                  \
       "spans are forwarded here as OTLP/HTTP (Jaeger: http://HOST:4318/v1/traces); empty = off")                       \
+    X(bytes, forward_queue_bytes, "forward.queue_bytes", "64MiB", "may wait for that address; beyond it: dropped")     \
     X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \
     X(real, minimum_rate, "analyzer.minimum_per_minute", "2",                                                          \
       "affected requests per minute below which nothing is an incident")

@@ -82,9 +82,14 @@
     X(SPANS_NOT_KEPT, "dropped_span_bodies", "reason=\"too_large\"", "Request bodies too long for a span block.")      \
     X(FORWARDED_REQUESTS, "forwarded_requests", "", "Trace requests forwarded.")                                       \
     X(FORWARD_REFUSED, "forward_dropped_requests", "reason=\"refused\"", "Trace requests not forwarded.")              \
-    X(FORWARD_UNREACHABLE, "forward_dropped_requests", "reason=\"unreachable\"", "Trace requests not forwarded.")      \
+    X(FORWARD_BUSY, "forward_dropped_requests", "reason=\"busy\"", "Trace requests not forwarded.")                    \
     X(FORWARD_STOPPED, "forward_dropped_requests", "reason=\"stopped\"", "Trace requests not forwarded.")              \
     X(FORWARD_QUEUE_FULL, "forward_dropped_requests", "reason=\"queue_full\"", "Trace requests not forwarded.")        \
+    X(FORWARD_SPANS_REFUSED, "forward_dropped_spans", "reason=\"refused\"", "Spans not forwarded.")                    \
+    X(FORWARD_SPANS_BUSY, "forward_dropped_spans", "reason=\"busy\"", "Spans not forwarded.")                          \
+    X(FORWARD_SPANS_STOPPED, "forward_dropped_spans", "reason=\"stopped\"", "Spans not forwarded.")                    \
+    X(FORWARD_SPANS_QUEUE_FULL, "forward_dropped_spans", "reason=\"queue_full\"", "Spans not forwarded.")              \
+    X(FORWARD_SPANS_REJECTED, "forward_dropped_spans", "reason=\"rejected\"", "Spans not forwarded.")                  \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
     X(API_ERRORS, "api_errors", "", "API requests answered with an error.")
 

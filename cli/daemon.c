@@ -318,7 +318,8 @@ static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t
 
 static err_t start_forward(daemon_t *daemon, char *why, size_t why_size) {
     if (daemon->config->forward_otlp_url[0] == '\0') return ERR_OK;
-    err_t err = otlp_out_start(daemon->config->forward_otlp_url, &daemon->counters, &daemon->forward);
+    err_t err = otlp_out_start(daemon->config->forward_otlp_url, daemon->config->forward_queue_bytes, &daemon->counters,
+                               &daemon->forward);
     if (err != ERR_OK)
         (void)snprintf(why, why_size, "forward.otlp_url %s is no http:// or https:// URL",
                        daemon->config->forward_otlp_url);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "collector/receive/status.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -112,23 +113,6 @@ static void note_refusal(sender_t *sender, const char *before, slice_t text) {
                    log_quote(quoted, sizeof quoted, text));
 }
 
-/* Export…ServiceResponse { partial_success = 1 { rejected_… = 1; error_message = 2 } } */
-static uint64_t read_rejected(slice_t answer, slice_t *message) {
-    bytes_t in = bytes_of(answer);
-    wire_field_t field;
-    uint64_t rejected = 0;
-    *message = slice_of(NULL, 0);
-    while (wire_next(&in, &field)) {
-        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
-        bytes_t partial = bytes_of(field.block);
-        while (wire_next(&partial, &field)) {
-            if (field.number == 1 && field.type == WIRE_VARINT) rejected = field.value;
-            if (field.number == 2 && field.type == WIRE_BLOCK) *message = field.block;
-        }
-    }
-    return rejected;
-}
-
 /* google.rpc.Status { message = 2 }, or whatever text came instead. */
 static slice_t read_message(slice_t answer) {
     bytes_t in = bytes_of(answer);
@@ -141,7 +125,7 @@ static slice_t read_message(slice_t answer) {
 
 static void count_accepted(sender_t *sender, otlp_kind_t kind, uint64_t items) {
     slice_t message;
-    uint64_t rejected = read_rejected(buffer_slice(&sender->answer), &message);
+    uint64_t rejected = answer_rejected(buffer_slice(&sender->answer), &message);
     if (rejected > items) rejected = items;
     sender->totals.requests++;
     sender->totals.items[kind] += items - rejected;

@@ -21,13 +21,14 @@ declare -A command=(
     [fuzz]="fuzz"
     [cli]="tests/cli/run.sh"
     [interop]="tests/interop/run.sh"
+    [peers]="tests/interop/peers/run.sh"
     [page-unit]="tests/browser/unit.sh"
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli interop page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli interop peers page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {
@@ -82,7 +83,7 @@ fi
 mkdir -p "$logs"
 rm -f "$logs/summary"
 total_passed=0 total_failed=0
-PATH=$PATH:$PWD/build/tools # promtool, see packages.sh
+PATH=$PATH:$PWD/build/tools # prometheus and promtool, see packages.sh
 
 # Takes what a suite wrote; prints its row, and the end of its log when something failed.
 judge() {

@@ -2,6 +2,7 @@
 #ifndef SEISMESH_WEB_INTERNAL_H
 #define SEISMESH_WEB_INTERNAL_H
 
+#include "base/http_connections.h"
 #include "web/guard.h"
 #include "web/readers.h"
 #include "web/request.h"
@@ -16,6 +17,7 @@ struct web {
     guard_t guard;
     readers_t readers;
     stream_hub_t *streams;
+    http_connections_t connections;
     struct MHD_Daemon *daemon;
     uint16_t port;
     int64_t started_wall_ns, started_ns;

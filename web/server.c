@@ -19,7 +19,9 @@ enum {
     CONNECTIONS_DEFAULT = 256,
     STREAMS_DEFAULT = 64,
     COMMENT_DEFAULT_S = 15,
-    CONNECTION_TIMEOUT_S = 30,
+    HEADER_TIMEOUT_DEFAULT_S = 10,
+    BODY_TIMEOUT_DEFAULT_S = 30,
+    IDLE_TIMEOUT_S = 30,
     CONNECTION_MEMORY_BYTES = 32768, /* request line and headers; the library refuses more */
     COMPRESS_FROM_BYTES = 1400,      /* what fits one packet is sent as it is */
     ASSET_BYTES_MAX = 16 << 20,
@@ -30,6 +32,7 @@ typedef struct {
     char *raw; /* the request target as it came; NULL when longer than TARGET_BYTES_MAX */
     bool begun;
     bool too_large;
+    http_connection_t *peer;
     buffer_t body;
 } exchange_t;
 
@@ -83,7 +86,14 @@ static struct MHD_Response *make_response(answer_t *answer, bool takes_gzip) {
     return response;
 }
 
+/* The answer is the client's to take now. */
+static void expect_reader(web_t *web, http_connection_t *peer, const answer_t *answer) {
+    http_connection_phase(peer, &web->connections, PHASE_ANSWER);
+    http_connection_progress(peer, answer->asset.len + answer->body.len);
+}
+
 static enum MHD_Result send_answer(web_t *web, struct MHD_Connection *connection, answer_t *answer) {
+    expect_reader(web, http_connection_of(connection), answer);
     struct MHD_Response *response =
         answer->stream ? stream_open(web->streams, connection)
                        : make_response(answer, encoding_takes_gzip(header_of(connection, "Accept-Encoding")));
@@ -224,6 +234,7 @@ static bool declares_too_much(struct MHD_Connection *connection) {
 
 static enum MHD_Result respond(web_t *web, struct MHD_Connection *connection, const char *method,
                                const exchange_t *exchange) {
+    http_connection_phase(exchange->peer, &web->connections, PHASE_WAITING);
     counters_add(web->context.counters, COUNTER_API_REQUESTS, 1);
     web_request_t request = {.web = web, .context = &web->context, .body = buffer_slice(&exchange->body)};
     dispatch(web, connection, method, exchange, &request);
@@ -248,6 +259,7 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
     if (!exchange->begun) {
         exchange->begun = true;
         exchange->too_large = declares_too_much(connection);
+        http_connection_phase(exchange->peer, &web->connections, PHASE_BODY);
         return exchange->too_large ? respond(web, connection, method, exchange) : MHD_YES;
     }
     if (*size > 0) {
@@ -262,20 +274,22 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
 }
 
 static void *begin_exchange(void *argument, const char *uri, struct MHD_Connection *connection) {
-    (void)argument;
-    (void)connection;
+    web_t *web = argument;
     exchange_t *exchange = memory_new(1, sizeof *exchange);
+    exchange->peer = http_connection_of(connection);
+    http_connection_phase(exchange->peer, &web->connections, PHASE_HEADERS);
     if (strlen(uri) <= TARGET_BYTES_MAX) exchange->raw = memory_text(uri);
     return exchange;
 }
 
 static void end_exchange(void *argument, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
-    (void)argument;
     (void)connection;
     (void)code;
+    web_t *web = argument;
     exchange_t *exchange = *state;
     if (exchange == NULL) return;
+    http_connection_phase(exchange->peer, &web->connections, PHASE_IDLE);
     free(exchange->raw);
     buffer_fini(&exchange->body);
     free(exchange);
@@ -322,13 +336,14 @@ static err_t listen_at(web_t *web, char *why, size_t why_size) {
     unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (address.any.sa_family == AF_INET6) flags |= MHD_USE_IPv6;
     errno = 0;
-    web->daemon =
-        MHD_start_daemon(flags, config->port, NULL, NULL, handle, web, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-                         MHD_OPTION_SOCK_ADDR, &address.any, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config->threads,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, begin_exchange, NULL,
-                         MHD_OPTION_NOTIFY_COMPLETED, end_exchange, NULL, MHD_OPTION_END);
+    /* Our own limit of connections decides; the library's is a share per thread and must not come first. */
+    unsigned connections = (config->connections + 64) * config->threads;
+    web->daemon = MHD_start_daemon(
+        flags, config->port, http_connections_admit, &web->connections, handle, web, MHD_OPTION_EXTERNAL_LOGGER,
+        log_library, NULL, MHD_OPTION_SOCK_ADDR, &address.any, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)config->threads,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_NOTIFY_CONNECTION, http_connections_notify, &web->connections, MHD_OPTION_URI_LOG_CALLBACK,
+        begin_exchange, web, MHD_OPTION_NOTIFY_COMPLETED, end_exchange, web, MHD_OPTION_END);
     if (web->daemon == NULL) {
         int error = errno;
         (void)snprintf(why, why_size, "The web page cannot listen on %s:%u (%s): set listen.web to a free address.",
@@ -341,6 +356,19 @@ static err_t listen_at(web_t *web, char *why, size_t why_size) {
 
 static uint32_t or_default(uint32_t value, uint32_t fallback) {
     return value == 0 ? fallback : value;
+}
+
+static err_t limit_connections(web_t *web) {
+    const web_config_t *config = &web->config;
+    uint32_t body_s = or_default(config->body_timeout_s, BODY_TIMEOUT_DEFAULT_S);
+    http_limits_t limits = {
+        .connections = config->connections,
+        .seconds = {[PHASE_HEADERS] = or_default(config->header_timeout_s, HEADER_TIMEOUT_DEFAULT_S),
+                    [PHASE_BODY] = body_s,
+                    [PHASE_ANSWER] = body_s,
+                    [PHASE_IDLE] = IDLE_TIMEOUT_S},
+    };
+    return http_connections_start(&web->connections, &limits, web->context.clock, web->context.counters);
 }
 
 err_t web_start(const web_config_t *config, const web_context_t *context, web_t **out, char *why, size_t why_size) {
@@ -359,11 +387,15 @@ err_t web_start(const web_config_t *config, const web_context_t *context, web_t 
     readers_init(&web->readers, context->store_path, web->config.threads + 1);
 
     query_t *query = query_open(context->store_path);
-    err_t err = query == NULL ? ERR_FOREIGN : ERR_OK;
-    if (query == NULL) {
+    bool readable = query != NULL;
+    if (readable) query_close(query);
+    err_t err = limit_connections(web);
+    if (err != ERR_OK) {
+        (void)snprintf(why, why_size, "The web page cannot start its threads; raise the limit on threads.");
+    } else if (!readable) {
+        err = ERR_FOREIGN;
         (void)snprintf(why, why_size, "The store %s cannot be opened for reading.", context->store_path);
     } else {
-        query_close(query);
         web->streams = stream_hub_start(web, or_default(config->streams, STREAMS_DEFAULT),
                                         or_default(config->stream_comment_s, COMMENT_DEFAULT_S));
         err = listen_at(web, why, why_size);
@@ -387,6 +419,7 @@ void web_notify(web_t *web) {
 void web_stop(web_t *web) {
     if (web->streams != NULL) stream_hub_close(web->streams);
     if (web->daemon != NULL) MHD_stop_daemon(web->daemon);
+    http_connections_stop(&web->connections);
     if (web->streams != NULL) stream_hub_free(web->streams);
     readers_fini(&web->readers);
     free(web->host);

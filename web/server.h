@@ -8,7 +8,8 @@
  *
  * Guards, on every route: names in `Host` other than ours are refused (DNS rebinding), POST needs `X-Seismesh` and an
  * Origin of ours, every answer carries a content security policy without inline code, and each of connections, request
- * target, headers, body, open streams and result length has a limit that is answered as the API's errors are. */
+ * target, headers, body, open streams and result length has a limit that is answered as the API's errors are. Clients
+ * that send or read slowly are cut, and give way to others when all connections are taken (base/http_connections.h). */
 #ifndef SEISMESH_WEB_SERVER_H
 #define SEISMESH_WEB_SERVER_H
 
@@ -49,6 +50,8 @@ typedef struct {
     const char *names;         /* further host names it may be called by, separated by commas; NULL = none */
     uint32_t threads;          /* 0 = 4 */
     uint32_t connections;      /* 0 = 256 */
+    uint32_t header_timeout_s; /* for the headers of a request; 0 = 10 */
+    uint32_t body_timeout_s;   /* for its body, and for its answer to be taken, beside their size at 32 KiB/s; 0 = 30 */
     uint32_t streams;          /* open event streams; 0 = 64 */
     uint32_t stream_comment_s; /* 0 = 15 */
 } web_config_t;

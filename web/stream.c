@@ -26,6 +26,7 @@ typedef struct {
 typedef struct stream {
     stream_hub_t *hub;
     struct MHD_Connection *connection;
+    http_connection_t *peer;
     struct stream *next;
     uint64_t message; /* number of the message being sent */
     size_t offset;    /* in it */
@@ -235,6 +236,7 @@ static ssize_t read_stream(void *argument, uint64_t position, char *out, size_t 
         given = MHD_CONTENT_READER_END_OF_STREAM;
     } else if (stream->message == hub->end) {
         stream->suspended = true;
+        http_connection_phase(stream->peer, &hub->web->connections, PHASE_WAITING);
         MHD_suspend_connection(stream->connection);
     } else {
         const buffer_t *bytes = &hub->ring[stream->message % RING_MESSAGES].bytes;
@@ -246,6 +248,7 @@ static ssize_t read_stream(void *argument, uint64_t position, char *out, size_t 
             stream->offset = 0;
         }
         given = (ssize_t)len;
+        http_connection_phase(stream->peer, &hub->web->connections, PHASE_ANSWER); /* each block has its time */
     }
     (void)pthread_mutex_unlock(&hub->lock);
     return given;
@@ -265,7 +268,7 @@ static void free_stream(void *argument) {
 
 struct MHD_Response *stream_open(stream_hub_t *hub, struct MHD_Connection *connection) {
     stream_t *stream = memory_new(1, sizeof *stream);
-    *stream = (stream_t){.hub = hub, .connection = connection};
+    *stream = (stream_t){.hub = hub, .connection = connection, .peer = http_connection_of(connection)};
     (void)pthread_mutex_lock(&hub->lock);
     bool room = hub->stream_count < hub->streams_max && !hub->closing;
     if (room) {

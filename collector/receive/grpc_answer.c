@@ -1,5 +1,6 @@
 /* Answers of gRPC. A success is HEADERS, one DATA with the framed message, and HEADERS with the status ("trailers"); a
- * refusal is a single HEADERS that holds all ("trailers-only"). Whoever does not speak gRPC gets a plain HTTP code. */
+ * refusal is a single HEADERS that holds all ("trailers-only"). Whoever does not speak gRPC gets a plain HTTP code and
+ * a sentence. */
 #include "collector/receive/h2.h"
 
 #include <stdio.h>
@@ -27,22 +28,40 @@ static void add_copied(fields_t *fields, const char *name, slice_t value) {
     add(fields, name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
-static ssize_t read_response(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t room, uint32_t *flags,
-                             nghttp2_data_source *source, void *context) {
-    (void)context;
-    grpc_stream_t *stream = source->ptr;
+/* The next piece of stream->response; `*whole` when it is the last. */
+static ssize_t take_response(grpc_stream_t *stream, uint8_t *out, size_t room, bool *whole) {
     size_t len = stream->response.len - stream->response_sent;
     if (len > room) len = room;
     memcpy(out, stream->response.data + stream->response_sent, len);
     stream->response_sent += len;
-    if (stream->response_sent == stream->response.len) {
+    *whole = stream->response_sent == stream->response.len;
+    return (ssize_t)len;
+}
+
+static ssize_t read_message(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t room, uint32_t *flags,
+                            nghttp2_data_source *source, void *context) {
+    (void)context;
+    bool whole;
+    ssize_t len = take_response(source->ptr, out, room, &whole);
+    if (whole) {
         fields_t trailers = {0};
         add_fixed(&trailers, "grpc-status", "0");
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (nghttp2_submit_trailer(session, stream_id, trailers.fields, trailers.count) != 0)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    return (ssize_t)len;
+    return len;
+}
+
+static ssize_t read_words(nghttp2_session *session, int32_t stream_id, uint8_t *out, size_t room, uint32_t *flags,
+                          nghttp2_data_source *source, void *context) {
+    (void)session;
+    (void)stream_id;
+    (void)context;
+    bool whole;
+    ssize_t len = take_response(source->ptr, out, room, &whole);
+    if (whole) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return len;
 }
 
 static void submit(grpc_stream_t *stream, const fields_t *fields, const nghttp2_data_provider *data) {
@@ -60,7 +79,7 @@ static void answer_success(grpc_stream_t *stream, const answer_t *answer) {
     fields_t fields = {0};
     add_fixed(&fields, ":status", "200");
     add_fixed(&fields, "content-type", "application/grpc");
-    nghttp2_data_provider data = {.source.ptr = stream, .read_callback = read_response};
+    nghttp2_data_provider data = {.source.ptr = stream, .read_callback = read_message};
     submit(stream, &fields, &data);
 }
 
@@ -87,14 +106,19 @@ static void answer_refusal(grpc_stream_t *stream, const answer_t *answer) {
     buffer_fini(&details);
 }
 
-/* For what is not gRPC at all. */
+/* For what is not gRPC at all: a person with the wrong port, most likely. */
 static void answer_http(grpc_stream_t *stream, situation_t situation) {
+    static const char words[] =
+        "This port speaks OTLP over gRPC only (POST, application/grpc); OTLP over HTTP has its own.\n";
     char code[8];
     fields_t fields = {0};
     (void)snprintf(code, sizeof code, "%u", situation_info[situation].http);
     add_copied(&fields, ":status", slice_text(code));
+    add_fixed(&fields, "content-type", "text/plain; charset=utf-8");
     if (situation == SITUATION_METHOD) add_fixed(&fields, "allow", "POST");
-    submit(stream, &fields, NULL);
+    buffer_text(&stream->response, words);
+    nghttp2_data_provider data = {.source.ptr = stream, .read_callback = read_words};
+    submit(stream, &fields, stream->is_head ? NULL : &data);
 }
 
 void grpc_answer(grpc_stream_t *stream, const answer_t *answer) {

@@ -90,9 +90,10 @@ void grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value) {
     stream->header_bytes += name.len + value.len + HEADER_OVERHEAD_BYTES;
     if (slice_is(name, ":path"))
         header_path(stream, value);
-    else if (slice_is(name, ":method"))
+    else if (slice_is(name, ":method")) {
         stream->is_post = slice_is(value, "POST");
-    else if (slice_is(name, "content-type"))
+        stream->is_head = slice_is(value, "HEAD");
+    } else if (slice_is(name, "content-type"))
         header_content_type(stream, value);
     else if (slice_is(name, "grpc-encoding"))
         stream->coding = coding_named(value);
@@ -109,6 +110,11 @@ static void refuse(grpc_stream_t *stream, situation_t situation, const char *tex
     grpc_answer(stream, &answer);
 }
 
+static void refuse_at_end(grpc_stream_t *stream, situation_t situation) {
+    answer_set(&stream->ticket.answer, situation, NULL);
+    stream->stage = CALL_PLAIN;
+}
+
 void grpc_stream_headers_done(grpc_stream_t *stream) {
     h2_service_t *service = stream->loop->service;
     stream->stage = CALL_BODY;
@@ -116,9 +122,9 @@ void grpc_stream_headers_done(grpc_stream_t *stream) {
     if (stream->header_bytes > H2_HEADER_BYTES_MAX)
         refuse(stream, SITUATION_HEADERS, NULL);
     else if (!stream->is_post)
-        refuse(stream, SITUATION_METHOD, NULL);
+        refuse_at_end(stream, SITUATION_METHOD);
     else if (!stream->is_grpc)
-        refuse(stream, SITUATION_MEDIA_TYPE, NULL);
+        refuse_at_end(stream, SITUATION_MEDIA_TYPE);
     else if (!stream->known_path)
         refuse(stream, SITUATION_NOT_FOUND, "only Export of OTLP's trace, metrics and logs services is known here");
     else if (stream->bad_timeout)
@@ -138,7 +144,7 @@ static void refuse_too_large(grpc_stream_t *stream) {
 
 void grpc_stream_data(grpc_stream_t *stream, slice_t bytes) {
     h2_service_t *service = stream->loop->service;
-    if (stream->stage != CALL_BODY) return; /* it came behind a refusal */
+    if (stream->stage != CALL_BODY) return; /* it is refused */
     counters_add(service->intake->counters, COUNTER_BYTES_GRPC, bytes.len);
     stream->overdue_ns += (int64_t)bytes.len * NS_PER_S / PROGRESS_BYTES_PER_S;
     if (!ticket_hold(&stream->ticket, bytes.len)) {
@@ -181,6 +187,7 @@ static void submit(grpc_stream_t *stream, coding_t coding) {
 
 void grpc_stream_end(grpc_stream_t *stream) {
     stream->whole = true;
+    if (stream->stage == CALL_PLAIN) grpc_answer(stream, &stream->ticket.answer);
     if (stream->stage != CALL_BODY) return;
     counters_add(stream->loop->service->intake->counters, COUNTER_REQUESTS_GRPC, 1);
     bool compressed = grpc_message_compressed(&stream->message);
@@ -213,6 +220,8 @@ void grpc_stream_tick(grpc_stream_t *stream) {
     if (stream->stage == CALL_ANSWERED) {
         if (now > stream->overdue_ns) /* a window that stays shut */
             (void)nghttp2_submit_rst_stream(stream->connection->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
+    } else if (stream->stage == CALL_PLAIN) {
+        if (now > stream->overdue_ns) grpc_answer(stream, &stream->ticket.answer);
     } else if (now > stream->deadline_ns) {
         refuse(stream, SITUATION_DEADLINE, NULL);
     } else if (stream->stage == CALL_BODY && now > stream->overdue_ns) {

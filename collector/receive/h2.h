@@ -67,9 +67,10 @@ struct h2_connection {
     uint32_t interest; /* epoll events that are asked for */
     int64_t opened_ns, heard_ns;
     int64_t ping_ns;    /* when our keepalive was sent; 0 = none is out */
-    int64_t blocked_ns; /* since when the peer does not read; 0 = it does */
+    int64_t blocked_ns; /* since when the peer does not read all, moved on by what it reads; 0 = it does */
     int64_t drain_ns;
-    int32_t credit; /* see h2_connection_charge */
+    int32_t credit;              /* see h2_connection_charge */
+    int32_t newest_id, older_id; /* of the last two streams */
     drain_t drain;
     bool spoke;   /* its settings came */
     bool worked;  /* a whole request came */
@@ -78,7 +79,9 @@ struct h2_connection {
     bool closed;
 };
 
-typedef enum { CALL_HEADERS, CALL_BODY, CALL_WAITING, CALL_ANSWERED } call_stage_t;
+/* CALL_PLAIN: this is no gRPC, and gets its answer when the request is whole: HTTP clients that do not speak gRPC read
+ * no earlier, and whatever else is wrong with the request can still be said. */
+typedef enum { CALL_HEADERS, CALL_BODY, CALL_PLAIN, CALL_WAITING, CALL_ANSWERED } call_stage_t;
 
 struct grpc_stream {
     ticket_t ticket; /* first: the ticket's callbacks get the stream from it */
@@ -90,7 +93,7 @@ struct grpc_stream {
     int32_t id;
     call_stage_t stage;
     /* of the headers */
-    bool is_post, is_grpc, known_path, bad_timeout;
+    bool is_post, is_head, is_grpc, known_path, bad_timeout;
     size_t header_bytes;
     coding_t coding;
     int64_t deadline_ns; /* the client's; INT64_MAX = none */

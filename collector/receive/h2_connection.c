@@ -14,6 +14,7 @@ enum {
     READS_PER_ROUND = 4,    /* one busy connection must not keep the others waiting */
     DRAIN_NOTICE_MS = 1000, /* the second GOAWAY does not wait longer for the ping's answer */
     CREDIT_PER_TICK = 200,
+    PROGRESS_BYTES_PER_S = 32 * 1024,
 };
 
 static void link_in(h2_loop_t *loop, h2_connection_t *connection) {
@@ -114,10 +115,12 @@ static bool send_out(h2_connection_t *connection) {
         }
         if (n < 0) return false;
         connection->out_sent += (size_t)n;
-        connection->blocked_ns = 0;
+        /* a peer that reads a byte now and then is not one that reads */
+        if (connection->blocked_ns != 0) connection->blocked_ns += (int64_t)n * NS_PER_S / PROGRESS_BYTES_PER_S;
     }
     buffer_clear(out);
     connection->out_sent = 0;
+    connection->blocked_ns = 0;
     return true;
 }
 

@@ -13,6 +13,7 @@ enum {
     EVENTS_PER_ROUND = 64,
     ACCEPTS_PER_ROUND = 64,
     TICK_MS = 100,
+    IDLE_MOMENT_MS = 1000,
     STOP_JOURNAL_MS = 4000, /* receiver_stop waits so long for the journal, … */
     STOP_MS = 4700,         /* … and so long for the peers */
 };
@@ -48,15 +49,29 @@ static void hand_over(h2_loop_t *loop, int fd) {
 
 /* --- newcomers --- */
 
-/* Over the limit, the oldest connection here that has not brought a request gives its place up. */
+static void give_up(h2_connection_t *connection, counter_t reason) {
+    counters_add(connection->loop->service->intake->counters, reason, 1);
+    (void)nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
+    h2_connection_flush(connection); /* so that the peer knows that it may come again with all that it has */
+    h2_connection_close(connection);
+}
+
+/* Over the limit, the oldest connection here that has not brought a request gives its place up, else the one that has
+ * been idle for longest, if it was for more than a moment. */
 static bool make_place(h2_loop_t *loop) {
+    h2_connection_t *idle = NULL;
+    int64_t heard_ns = loop->now_ns - IDLE_MOMENT_MS * NS_PER_MS;
     for (h2_connection_t *c = loop->first; c != NULL; c = c->next) {
-        if (c->worked) continue;
-        h2_connection_close(c);
-        counters_add(loop->service->intake->counters, COUNTER_CLOSED_SLOW, 1);
-        return true;
+        if (!c->worked) {
+            give_up(c, COUNTER_CLOSED_SLOW);
+            return true;
+        }
+        if (c->streams != NULL || c->heard_ns > heard_ns) continue;
+        idle = c;
+        heard_ns = c->heard_ns;
     }
-    return false;
+    if (idle != NULL) give_up(idle, COUNTER_CLOSED_IDLE);
+    return idle != NULL;
 }
 
 static void adopt(h2_loop_t *loop, int fd) {

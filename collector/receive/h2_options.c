@@ -31,7 +31,6 @@ nghttp2_option *h2_options_new(void) {
     if (nghttp2_option_new(&option) != 0) return NULL;
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
     nghttp2_option_set_max_settings(option, SETTINGS_MAX);
-    nghttp2_option_set_no_closed_streams(option, 1); /* they only serve priorities, which we ignore */
 
     set_pair_fn set_resets = (set_pair_fn)lookup("nghttp2_option_set_stream_reset_rate_limit",
                                                  "streams that are reset at once are only limited by our own count");

@@ -19,6 +19,21 @@ void h2_connection_charge(h2_connection_t *connection, int32_t cost) {
     counters_add(connection->loop->service->intake->counters, COUNTER_CLOSED_FLOOD, 1);
 }
 
+/* An id may only grow (RFC 9113, 5.1.1). nghttp2 ignores a HEADERS frame with a smaller one, since it cannot tell a
+ * stream that was never opened from one that was and is forgotten. The ids that the newest stream skipped can be told
+ * by two numbers, and so can the peer that mixes its streams up. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *header, void *context) {
+    h2_connection_t *connection = context;
+    if (header->type != NGHTTP2_HEADERS) return 0;
+    if (header->stream_id > connection->newest_id) {
+        connection->older_id = connection->newest_id;
+        connection->newest_id = header->stream_id;
+    } else if (header->stream_id > connection->older_id && header->stream_id < connection->newest_id) {
+        return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    }
+    return 0;
+}
+
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
     h2_connection_t *connection = context;
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
@@ -99,6 +114,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 nghttp2_session_callbacks *h2_session_callbacks_new(void) {
     nghttp2_session_callbacks *callbacks;
     if (nghttp2_session_callbacks_new(&callbacks) != 0) return NULL;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);

@@ -123,6 +123,7 @@ static enum MHD_Result request_answer(http_request_t *request, bool last) {
     http_service_t *service = request->service;
     const answer_t *answer = &request->ticket.answer;
     request->stage = STAGE_ANSWERED;
+    http_connection_phase(request->peer, &service->connections, PHASE_ANSWER);
     if (answer->situation != SITUATION_ACCEPTED)
         intake_count_refusal(service->intake, answer->situation);
     else if (answer->rejected == 0)
@@ -209,7 +210,7 @@ static http_request_t *request_begin(http_service_t *service, struct MHD_Connect
     ticket_init(&request->ticket, service->intake, &service->config, kind, request_answered, request_forgotten);
     request->service = service;
     request->connection = connection;
-    request->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    request->peer = http_connection_of(connection);
     request->format = format;
     request->coding = coding_named(trimmed(header(connection, MHD_HTTP_HEADER_CONTENT_ENCODING)));
     request->declared = length.len == 0 ? 0 : strtoull((const char *)length.data, NULL, 10);

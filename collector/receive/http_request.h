@@ -8,7 +8,7 @@
 #ifndef SEISMESH_RECEIVE_HTTP_REQUEST_H
 #define SEISMESH_RECEIVE_HTTP_REQUEST_H
 
-#include "collector/receive/http_connections.h"
+#include "base/http_connections.h"
 #include "collector/receive/intake.h"
 
 typedef struct http_request http_request_t;

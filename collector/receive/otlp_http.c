@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum {
+    IDLE_TIMEOUT_S = 300,         /* exporters of metrics often send once a minute over one connection */
     CONNECTION_BYTES = 64 * 1024, /* libmicrohttpd reads into half of it: large enough for few reads per request */
     STOP_SLOW_BODIES_MS = 1000,   /* receiver_stop waits so long for bodies that still arrive, … */
     STOP_JOURNAL_MS = 4000,       /* … so long for the journal, … */
@@ -51,7 +52,12 @@ static err_t service_init(http_service_t *service, const receiver_config_t *conf
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&service->changed, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    return http_connections_start(&service->connections, &service->config, intake);
+    http_limits_t limits = {.connections = config->connections,
+                            .seconds = {[PHASE_HEADERS] = config->header_timeout_s,
+                                        [PHASE_BODY] = config->body_timeout_s,
+                                        [PHASE_ANSWER] = config->body_timeout_s,
+                                        [PHASE_IDLE] = IDLE_TIMEOUT_S}};
+    return http_connections_start(&service->connections, &limits, intake->clock, intake->counters);
 }
 
 static void service_fini(http_service_t *service) {
@@ -74,6 +80,7 @@ static struct MHD_Daemon *daemon_start(http_service_t *service, int listener) {
                             MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT,
                             (config->connections + 64) * threads, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                             (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_CONNECTION, http_connections_notify,
+                            &service->connections, MHD_OPTION_URI_LOG_CALLBACK, http_connections_first_line,
                             &service->connections, MHD_OPTION_NOTIFY_COMPLETED, http_request_completed, service,
                             MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }

@@ -141,3 +141,23 @@ void answer_encode(const answer_t *answer, format_t format, buffer_t *out) {
         responses[answer->kind](answer, out);
     }
 }
+
+/* Export…ServiceResponse { partial_success = 1 { rejected_… = 1; error_message = 2 } } */
+uint64_t answer_rejected(slice_t response, slice_t *message) {
+    bytes_t in = bytes_of(response);
+    wire_field_t field;
+    uint64_t rejected = 0;
+    slice_t why = slice_of(NULL, 0);
+    while (wire_next(&in, &field)) {
+        if (field.number != 1 || field.type != WIRE_BLOCK) continue;
+        bytes_t partial = bytes_of(field.block);
+        while (wire_next(&partial, &field)) {
+            if (field.number == 1 && field.type == WIRE_VARINT) rejected = field.value;
+            if (field.number == 2 && field.type == WIRE_BLOCK) why = field.block;
+        }
+        if (!bytes_done(&partial)) rejected = 0;
+    }
+    if (!bytes_done(&in) || rejected > INT64_MAX) rejected = 0;
+    if (message != NULL) *message = why;
+    return rejected;
+}

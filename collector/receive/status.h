@@ -73,4 +73,8 @@ const char *answer_text(const answer_t *answer);
  * partial_success when something was rejected), else google.rpc.Status, with RetryInfo where a retry makes sense. */
 void answer_encode(const answer_t *answer, format_t format, buffer_t *out);
 
+/* As a client: the rejected items that an Export…ServiceResponse tells of, and in `message` (may be NULL) why; 0 when
+ * it tells of none or is no such message. */
+uint64_t answer_rejected(slice_t response, slice_t *message);
+
 #endif

@@ -2,6 +2,7 @@
 #include "exporters/otlp_out.h"
 
 #include "base/clock.h"
+#include "tests/collector/receive/sample.h"
 #include "tests/test.h"
 
 #include <arpa/inet.h>
@@ -9,6 +10,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { QUEUE_BYTES = 64 << 20 };
 
 /* A peer that answers the n-th request with the n-th of a list of answers, the last one for ever after. */
 typedef struct {
@@ -68,10 +71,14 @@ static void *serve(void *argument) {
     }
 }
 
+/* On sink->port, or on any free one when that is 0. */
 static void sink_start(sink_t *sink) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
+    int on = 1;
+    address.sin_port = htons(sink->port);
     sink->listener = socket(AF_INET, SOCK_STREAM, 0);
+    (void)setsockopt(sink->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     (void)bind(sink->listener, (struct sockaddr *)&address, sizeof address);
     (void)listen(sink->listener, 8);
     (void)getsockname(sink->listener, (struct sockaddr *)&address, &len);
@@ -92,7 +99,7 @@ static otlp_out_t *start(uint16_t port, counters_t *counters) {
     char url[64];
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/traces", (unsigned)port);
     otlp_out_t *out = NULL;
-    CHECK_EQUAL(otlp_out_start(url, counters, &out), ERR_OK);
+    CHECK_EQUAL(otlp_out_start(url, QUEUE_BYTES, counters, &out), ERR_OK);
     return out;
 }
 
@@ -126,6 +133,31 @@ TEST(retryable_answers_are_tried_again) {
     CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 1);
 }
 
+TEST(only_four_codes_are_worth_another_try) {
+    static const struct {
+        const char *answer;
+        bool again;
+    } cases[] = {
+        {ANSWER("400 x", ""), false}, {ANSWER("401 x", ""), false}, {ANSWER("403 x", ""), false},
+        {ANSWER("404 x", ""), false}, {ANSWER("408 x", ""), false}, {ANSWER("413 x", ""), false},
+        {ANSWER("415 x", ""), false}, {ANSWER("425 x", ""), false}, {ANSWER("429 x", ""), true},
+        {ANSWER("500 x", ""), false}, {ANSWER("501 x", ""), false}, {ANSWER("502 x", ""), true},
+        {ANSWER("503 x", ""), true},  {ANSWER("504 x", ""), true},  {ANSWER("505 x", ""), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sink_t sink = {.answers = {cases[i].answer, ANSWER("200 OK", "")}, .answer_count = 2};
+        counters_t counters = {0};
+        sink_start(&sink);
+        otlp_out_t *out = start(sink.port, &counters);
+        otlp_out_push(out, slice_text("spans"));
+        otlp_out_stop(out);
+        sink_stop(&sink);
+        CHECK_EQUAL(sink.requests, cases[i].again ? 2 : 1);
+        CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), cases[i].again);
+        CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_REFUSED), !cases[i].again);
+    }
+}
+
 TEST(a_final_answer_is_not_tried_again) {
     sink_t sink = {.answers = {ANSWER("400 No", ""), ANSWER("301 Elsewhere", "Location: http://127.0.0.1:1/\r\n"),
                                ANSWER("200 OK", "")},
@@ -155,6 +187,61 @@ TEST(everything_that_an_absent_peer_did_not_get_is_counted) {
     CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 0);
 }
 
+TEST(a_peer_that_comes_back_gets_all_that_waited) {
+    sink_t sink = {.answers = {ANSWER("200 OK", "")}, .answer_count = 1};
+    counters_t counters = {0};
+    sink_start(&sink);
+    sink_stop(&sink);
+    otlp_out_t *out = start(sink.port, &counters);
+    buffer_t body = sample_traces(5, 0);
+    for (int i = 0; i < 20; i++) otlp_out_push(out, buffer_slice(&body));
+    (void)usleep(400000); /* it has tried, and failed, more than once */
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 0);
+    sink.stop = false;
+    sink_start(&sink);
+    otlp_out_stop(out);
+    sink_stop(&sink);
+    CHECK_EQUAL(sink.requests, 20);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 20);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_SPANS_STOPPED), 0);
+    buffer_fini(&body);
+}
+
+TEST(what_is_lost_is_counted_in_spans_too) {
+    sink_t sink = {.answers = {ANSWER("400 No", ""), ANSWER("503 Busy", "")}, .answer_count = 2};
+    counters_t counters = {0};
+    sink_start(&sink);
+    otlp_out_t *out = start(sink.port, &counters);
+    buffer_t five = sample_traces(5, 0), seven = sample_traces(7, 0);
+    otlp_out_push(out, buffer_slice(&five));
+    otlp_out_push(out, buffer_slice(&seven));
+    otlp_out_stop(out);
+    sink_stop(&sink);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_SPANS_REFUSED), 5);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_SPANS_STOPPED), 7);
+    buffer_fini(&five);
+    buffer_fini(&seven);
+}
+
+#define PARTIAL(rejected)                                                                                              \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 4\r\n\r\n\x0a\x02\x08" rejected
+
+TEST(a_partial_success_is_not_sent_again_and_its_losses_are_counted) {
+    sink_t sink = {.answers = {PARTIAL("\x03"), PARTIAL("\x7f")}, .answer_count = 2};
+    counters_t counters = {0};
+    sink_start(&sink);
+    otlp_out_t *out = start(sink.port, &counters);
+    buffer_t body = sample_traces(5, 0);
+    otlp_out_push(out, buffer_slice(&body)); /* 3 of 5 rejected */
+    otlp_out_push(out, buffer_slice(&body)); /* 127 of 5: cannot be */
+    otlp_out_stop(out);
+    sink_stop(&sink);
+    CHECK_EQUAL(sink.requests, 2);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARDED_REQUESTS), 2);
+    CHECK_EQUAL(counters_get(&counters, COUNTER_FORWARD_SPANS_REJECTED), 3 + 5);
+    buffer_fini(&body);
+}
+
 TEST(an_endless_answer_is_not_read_to_its_end) {
     static char endless[300000];
     int head = snprintf(endless, sizeof endless, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
@@ -174,11 +261,13 @@ TEST(an_endless_answer_is_not_read_to_its_end) {
 TEST(only_http_addresses_are_taken) {
     counters_t counters = {0};
     otlp_out_t *out = NULL;
-    CHECK_EQUAL(otlp_out_start("file:///etc/passwd", &counters, &out), ERR_INVALID);
-    CHECK_EQUAL(otlp_out_start("127.0.0.1:4317", &counters, &out), ERR_INVALID);
+    CHECK_EQUAL(otlp_out_start("file:///etc/passwd", QUEUE_BYTES, &counters, &out), ERR_INVALID);
+    CHECK_EQUAL(otlp_out_start("127.0.0.1:4317", QUEUE_BYTES, &counters, &out), ERR_INVALID);
 }
 
 TEST_MAIN(TEST_CASE(what_is_pushed_arrives_as_it_was), TEST_CASE(retryable_answers_are_tried_again),
-          TEST_CASE(a_final_answer_is_not_tried_again),
+          TEST_CASE(a_final_answer_is_not_tried_again), TEST_CASE(only_four_codes_are_worth_another_try),
+          TEST_CASE(a_peer_that_comes_back_gets_all_that_waited), TEST_CASE(what_is_lost_is_counted_in_spans_too),
+          TEST_CASE(a_partial_success_is_not_sent_again_and_its_losses_are_counted),
           TEST_CASE(everything_that_an_absent_peer_did_not_get_is_counted),
           TEST_CASE(an_endless_answer_is_not_read_to_its_end), TEST_CASE(only_http_addresses_are_taken))

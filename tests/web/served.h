@@ -43,13 +43,14 @@ static inline bool give_band(void *context, uint32_t entity, const char *signal,
     return strcmp(signal, "traffic") != 0;
 }
 
-static inline bool server_start(server_t *server, bool fill, uint32_t streams) {
+/* `config` without a host: what it says of limits. */
+static inline bool server_start_with(server_t *server, bool fill, web_config_t config) {
     static const char *const dialects[] = {"otel", "istio", NULL};
     char why[256] = "";
     *server = (server_t){.ready = true};
     if (!filled_open(&server->filled)) return false;
     if (fill && !filled_fill(&server->filled)) return false;
-    web_config_t config = {.host = "127.0.0.1", .streams = streams, .stream_comment_s = 1};
+    config.host = "127.0.0.1";
     web_context_t context = {.store_path = store_path(server->filled.store),
                              .store = server->filled.store,
                              .counters = &server->filled.counters,
@@ -63,6 +64,10 @@ static inline bool server_start(server_t *server, bool fill, uint32_t streams) {
     err_t err = web_start(&config, &context, &server->web, why, sizeof why);
     if (err != ERR_OK) (void)fprintf(stderr, "web_start: %s %s\n", err_text(err), why);
     return err == ERR_OK;
+}
+
+static inline bool server_start(server_t *server, bool fill, uint32_t streams) {
+    return server_start_with(server, fill, (web_config_t){.streams = streams, .stream_comment_s = 1});
 }
 
 static inline void server_stop(server_t *server) {

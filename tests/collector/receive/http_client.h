@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -36,6 +37,36 @@ static inline bool client_send(int fd, slice_t bytes) {
         bytes = slice_of(bytes.data + n, bytes.len - (size_t)n);
     }
     return true;
+}
+
+/* Sends byte after byte, ten a second, and never one too late for a timeout that starts anew with each. True when the
+ * peer cuts the connection before `bytes` are through. */
+static inline bool client_dribble(int fd, slice_t bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        char answer;
+        if (send(fd, bytes.data + i, 1, MSG_NOSIGNAL) != 1 || recv(fd, &answer, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
+            return true;
+        (void)usleep(100000);
+    }
+    return false;
+}
+
+/* Sends the request again and again, and reads no answer. True when the peer cuts the connection. */
+static inline bool client_never_reads(uint16_t port, const char *request) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    struct timeval patience = {.tv_sec = 20};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    bool open = connect(fd, (struct sockaddr *)&address, sizeof address) == 0, cut = false;
+    for (int i = 0; open && !cut && i < 1000000; i++) {
+        cut = !client_send(fd, slice_text(request));
+        if (cut && (errno == EAGAIN || errno == EWOULDBLOCK))
+            cut = open = false; /* our patience ended, not the peer's */
+    }
+    (void)close(fd);
+    return cut;
 }
 
 /* The value of a header of the reply, or "" (storage of the thread). */

@@ -46,14 +46,17 @@ static inline buffer_t sample_traces(size_t count, size_t bad) {
     return out;
 }
 
-static inline buffer_t sample_metrics(void) {
+#define SAMPLE_TIME_NS UINT64_C(1700000000000000000)
+
+/* One point of one gauge. */
+static inline buffer_t sample_metrics_at(uint64_t time_ns) {
     Otlp__NumberDataPoint point = OTLP__NUMBER_DATA_POINT__INIT, *points[] = {&point};
     Otlp__Gauge gauge = OTLP__GAUGE__INIT;
     Otlp__Metric metric = OTLP__METRIC__INIT, *metrics[] = {&metric};
     Otlp__ScopeMetrics scope = OTLP__SCOPE_METRICS__INIT, *scopes[] = {&scope};
     Otlp__ResourceMetrics resource = OTLP__RESOURCE_METRICS__INIT, *resources[] = {&resource};
     Otlp__ExportMetricsServiceRequest request = OTLP__EXPORT_METRICS_SERVICE_REQUEST__INIT;
-    point.time_unix_nano = UINT64_C(1700000000000000000);
+    point.time_unix_nano = time_ns;
     point.value_case = OTLP__NUMBER_DATA_POINT__VALUE_AS_DOUBLE;
     point.as_double = 0.5;
     gauge.data_points = points;
@@ -73,12 +76,16 @@ static inline buffer_t sample_metrics(void) {
     return out;
 }
 
-static inline buffer_t sample_logs(void) {
+static inline buffer_t sample_metrics(void) {
+    return sample_metrics_at(SAMPLE_TIME_NS);
+}
+
+static inline buffer_t sample_logs_at(uint64_t time_ns) {
     Otlp__LogRecord record = OTLP__LOG_RECORD__INIT, *records[] = {&record};
     Otlp__ScopeLogs scope = OTLP__SCOPE_LOGS__INIT, *scopes[] = {&scope};
     Otlp__ResourceLogs resource = OTLP__RESOURCE_LOGS__INIT, *resources[] = {&resource};
     Otlp__ExportLogsServiceRequest request = OTLP__EXPORT_LOGS_SERVICE_REQUEST__INIT;
-    record.time_unix_nano = UINT64_C(1700000000000000000);
+    record.time_unix_nano = time_ns;
     scope.log_records = records;
     scope.n_log_records = 1;
     resource.scope_logs = scopes;
@@ -89,6 +96,10 @@ static inline buffer_t sample_logs(void) {
     uint8_t *at = buffer_reserve(&out, otlp__export_logs_service_request__get_packed_size(&request));
     out.len = otlp__export_logs_service_request__pack(&request, at);
     return out;
+}
+
+static inline buffer_t sample_logs(void) {
+    return sample_logs_at(SAMPLE_TIME_NS);
 }
 
 static inline buffer_t sample_gzip(slice_t raw) {

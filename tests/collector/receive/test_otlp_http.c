@@ -1,32 +1,6 @@
 #include "tests/collector/receive/house.h"
-#include "tests/collector/receive/http_client.h"
+#include "tests/collector/receive/http_expect.h"
 #include "tests/collector/receive/sample.h"
-
-#define PROTOBUF "Content-Type: application/x-protobuf\r\n"
-#define JSON     "Content-Type: application/json\r\n"
-
-static void expect(http_reply_t reply, int status) {
-    CHECK_EQUAL(reply.status, status);
-    buffer_fini(&reply.body);
-}
-
-/* A google.rpc.Status of this gRPC code in the format of the request. */
-static void expect_refusal(http_reply_t reply, int status, int code, bool retry, bool json) {
-    CHECK_EQUAL(reply.status, status);
-    CHECK_EQUAL(reply_header(&reply, "Retry-After")[0] != '\0', retry);
-    CHECK_TEXT(reply_header(&reply, "Content-Type"), json ? "application/json" : "application/x-protobuf");
-    if (json) {
-        char start[32];
-        (void)snprintf(start, sizeof start, "{\"code\":%d,\"message\":\"", code);
-        CHECK(reply.body.len > 0 && strncmp((char *)reply.body.data, start, strlen(start)) == 0);
-    } else {
-        Otlp__RpcStatus *got = otlp__rpc_status__unpack(NULL, reply.body.len, reply.body.data);
-        CHECK(got != NULL && got->code == code && got->message[0] != '\0');
-        CHECK(got != NULL && got->n_details == (retry ? 1 : 0));
-        if (got != NULL) otlp__rpc_status__free_unpacked(got, NULL);
-    }
-    buffer_fini(&reply.body);
-}
 
 TEST(all_three_signals_are_accepted_and_journaled_as_they_came) {
     house_t house = {0};
@@ -317,19 +291,71 @@ TEST(over_the_connection_limit_the_oldest_silent_one_gives_way) {
     house_close(&house);
 }
 
-TEST(over_the_connection_limit_working_connections_stay) {
+TEST(byte_after_byte_is_no_excuse) {
+    house_t house = {.config = {.header_timeout_s = 1, .body_timeout_s = 1}};
+    house_open(&house, otlp_http_start);
+    static const char head[] = "POST /v1/traces HTTP/1.1\r\nHost: x\r\n" PROTOBUF "Content-Length: 1000\r\n\r\n";
+    static char body[100];
+    int slow_header = client_connect(house.port), slow_body = client_connect(house.port);
+    CHECK(client_dribble(slow_header, slice_text(head)));
+    CHECK(client_send(slow_body, slice_text(head)));
+    CHECK(client_dribble(slow_body, slice_of(body, sizeof body)));
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_SLOW), 2);
+    (void)close(slow_header);
+    (void)close(slow_body);
+    house_close(&house);
+}
+
+TEST(who_does_not_read_answers_is_cut) {
+    house_t house = {.config = {.body_timeout_s = 1}};
+    house_open(&house, otlp_http_start);
+    CHECK(
+        client_never_reads(house.port, "POST /v1/traces HTTP/1.1\r\nHost: x\r\n" PROTOBUF "Content-Length: 0\r\n\r\n"));
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_SLOW), 1);
+    house_close(&house);
+}
+
+TEST(over_the_connection_limit_the_idle_give_way_and_the_busy_stay) {
     house_t house = {.config = {.connections = 2}};
     house_open(&house, otlp_http_start);
-    int working[2];
-    for (int i = 0; i < 2; i++) {
-        working[i] = client_connect(house.port);
-        expect(client_exchange(working[i], "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
-    }
+    buffer_t body = sample_traces(3, 0), request = {0};
+    int busy = client_connect(house.port), idle = client_connect(house.port);
+    expect(client_exchange(idle, "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
+    fake_journal_set(house.journal, true, ERR_OK, ERR_OK);
+    buffer_format(&request, "POST /v1/traces HTTP/1.1\r\nHost: x\r\n" PROTOBUF "Content-Length: %zu\r\n\r\n", body.len);
+    buffer_append(&request, body.data, body.len);
+    CHECK(client_send(busy, buffer_slice(&request)));
+    while (fake_journal_count(house.journal) == 0) (void)usleep(1000);
+    /* both are at work, or were a moment ago */
     http_reply_t refused = client_request(house.port, "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0));
     CHECK_EQUAL(refused.status, 0);
     CHECK_EQUAL(counter(&house, COUNTER_REFUSED_CONNECTIONS), 1);
-    expect(client_exchange(working[0], "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
-    for (int i = 0; i < 2; i++) (void)close(working[i]);
+    (void)usleep(1200000);
+    expect(client_request(house.port, "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
+    CHECK_EQUAL(client_reply(idle).status, 0);
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_IDLE), 1);
+    fake_journal_set(house.journal, false, ERR_OK, ERR_OK);
+    expect(client_reply(busy), 200);
+    (void)close(busy);
+    (void)close(idle);
+    buffer_fini(&request);
+    buffer_fini(&body);
+    house_close(&house);
+}
+
+TEST(over_the_connection_limit_slow_bodies_give_way) {
+    house_t house = {.config = {.connections = 3}};
+    house_open(&house, otlp_http_start);
+    int slow[3];
+    for (int i = 0; i < 3; i++) {
+        slow[i] = client_connect(house.port);
+        CHECK(client_send(
+            slow[i], slice_text("POST /v1/traces HTTP/1.1\r\nHost: x\r\n" PROTOBUF "Content-Length: 1000\r\n\r\nabc")));
+    }
+    (void)usleep(3500000);
+    expect(client_request(house.port, "POST", "/v1/traces", PROTOBUF, slice_of(NULL, 0)), 200);
+    CHECK_EQUAL(counter(&house, COUNTER_CLOSED_SLOW), 1);
+    for (int i = 0; i < 3; i++) (void)close(slow[i]);
     house_close(&house);
 }
 
@@ -436,7 +462,9 @@ TEST_MAIN(
     TEST_CASE(over_the_memory_budget_is_503_before_the_body_is_read),
     TEST_CASE(an_announced_body_that_does_not_come_holds_no_budget),
     TEST_CASE(many_requests_go_over_one_connection_even_after_a_refusal), TEST_CASE(slow_senders_are_cut_and_counted),
-    TEST_CASE(over_the_connection_limit_the_oldest_silent_one_gives_way),
-    TEST_CASE(over_the_connection_limit_working_connections_stay), TEST_CASE(a_stop_answers_what_is_in_flight),
+    TEST_CASE(over_the_connection_limit_the_oldest_silent_one_gives_way), TEST_CASE(byte_after_byte_is_no_excuse),
+    TEST_CASE(who_does_not_read_answers_is_cut),
+    TEST_CASE(over_the_connection_limit_the_idle_give_way_and_the_busy_stay),
+    TEST_CASE(over_the_connection_limit_slow_bodies_give_way), TEST_CASE(a_stop_answers_what_is_in_flight),
     TEST_CASE(a_stop_gives_up_on_a_silent_journal_with_a_retryable_answer),
     TEST_CASE(a_taken_port_is_said_in_one_sentence_with_the_cure), TEST_CASE(many_senders_at_once_are_all_answered))

@@ -118,7 +118,24 @@ TEST(texts_from_outside_become_printable_ascii_of_bounded_length) {
     CHECK(strncmp(answer_text(&answer), "a??b???xx", 9) == 0);
 }
 
-TEST_MAIN(TEST_CASE(the_situations_have_the_codes_that_decide_about_data_loss),
+TEST(rejected_items_are_read_as_they_are_written) {
+    static const uint64_t counts[] = {0, 1, 300, INT64_MAX};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        answer_t answer = {.situation = SITUATION_ACCEPTED, .kind = OTLP_TRACES, .rejected = counts[i]};
+        answer_set(&answer, SITUATION_ACCEPTED, "why");
+        buffer_t bytes = {0};
+        slice_t why;
+        answer_encode(&answer, FORMAT_PROTOBUF, &bytes);
+        CHECK_EQUAL(answer_rejected(buffer_slice(&bytes), &why), counts[i]);
+        CHECK(slice_is(why, "why"));
+        if (counts[i] > 0) CHECK_EQUAL(answer_rejected(slice_of(bytes.data, bytes.len - 1), NULL), 0);
+        buffer_fini(&bytes);
+    }
+    CHECK_EQUAL(answer_rejected(slice_text("<html>200</html>"), NULL), 0);
+}
+
+TEST_MAIN(TEST_CASE(rejected_items_are_read_as_they_are_written),
+          TEST_CASE(the_situations_have_the_codes_that_decide_about_data_loss),
           TEST_CASE(both_transports_agree_on_what_is_worth_a_retry), TEST_CASE(a_full_success_is_an_empty_message),
           TEST_CASE(a_partial_success_names_the_rejected_items_of_its_kind),
           TEST_CASE(a_refusal_that_may_be_retried_carries_retry_info_and_others_do_not),

@@ -1,48 +1,57 @@
-#include "collector/receive/http_connections.h"
+#include "base/http_connections.h"
 
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum {
-    IDLE_TIMEOUT_S = 300, /* exporters of metrics often send once a minute over one connection */
-    WATCH_EVERY_MS = 250,
-    PROGRESS_BYTES_PER_S = 32 * 1024,
-};
+enum { WATCH_EVERY_MS = 250, PROGRESS_BYTES_PER_S = 32 * 1024 };
 
 static int64_t now_ns(const http_connections_t *all) {
-    return clock_monotonic_ns(all->intake->clock);
+    return clock_monotonic_ns(all->clock);
+}
+
+http_connection_t *http_connection_of(struct MHD_Connection *connection) {
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 void http_connection_phase(http_connection_t *connection, const http_connections_t *all, http_phase_t phase) {
-    const int64_t allowed_s[] = {
-        [PHASE_HEADERS] = all->config->header_timeout_s,
-        [PHASE_BODY] = all->config->body_timeout_s,
-        [PHASE_WAITING] = INT32_MAX, /* our turn: the journal answers, or receiver_stop gives up */
-        [PHASE_IDLE] = IDLE_TIMEOUT_S,
-    };
-    atomic_store_explicit(&connection->deadline_ns, now_ns(all) + allowed_s[phase] * NS_PER_S, memory_order_relaxed);
-    atomic_store_explicit(&connection->phase, (int)phase, memory_order_relaxed);
+    atomic_store_explicit(&connection->since_ns, now_ns(all), memory_order_relaxed);
+    atomic_store_explicit(&connection->phase, (int)phase, memory_order_release); /* with it goes its beginning */
+}
+
+void *http_connections_first_line(void *context, const char *uri, struct MHD_Connection *connection) {
+    (void)uri;
+    http_connection_phase(http_connection_of(connection), context, PHASE_HEADERS);
+    return NULL;
 }
 
 void http_connection_progress(http_connection_t *connection, size_t bytes) {
-    int64_t more_ns = (int64_t)bytes * NS_PER_S / PROGRESS_BYTES_PER_S;
-    atomic_fetch_add_explicit(&connection->deadline_ns, more_ns, memory_order_relaxed);
+    int64_t earned_ns = (int64_t)bytes * NS_PER_S / PROGRESS_BYTES_PER_S;
+    atomic_fetch_add_explicit(&connection->since_ns, earned_ns, memory_order_relaxed);
+}
+
+/* How long the peer has kept us waiting in this phase; negative while it is ahead. */
+static int64_t behind_ns(const http_connection_t *connection, int64_t now) {
+    return now - atomic_load_explicit(&connection->since_ns, memory_order_relaxed);
+}
+
+static int phase_of(const http_connection_t *connection) {
+    return atomic_load_explicit(&connection->phase, memory_order_acquire);
 }
 
 /* The socket stays open until libmicrohttpd has noticed: it owns the descriptor, and tells us before it closes it. */
 static void cut(http_connections_t *all, http_connection_t *connection, counter_t reason) {
     (void)shutdown(connection->fd, SHUT_RDWR);
     http_connection_phase(connection, all, PHASE_WAITING);
-    counters_add(all->intake->counters, reason, 1);
+    counters_add(all->counters, reason, 1);
 }
 
 static void cut_overdue(http_connections_t *all) {
     int64_t now = now_ns(all);
     for (http_connection_t *c = all->first; c != NULL; c = c->next) {
-        if (atomic_load_explicit(&c->deadline_ns, memory_order_relaxed) > now) continue;
-        int phase = atomic_load_explicit(&c->phase, memory_order_relaxed);
+        int phase = phase_of(c);
+        if (phase == PHASE_WAITING || behind_ns(c, now) <= all->limits.seconds[phase] * NS_PER_S) continue;
         cut(all, c, phase == PHASE_IDLE ? COUNTER_CLOSED_IDLE : COUNTER_CLOSED_SLOW);
     }
 }
@@ -63,8 +72,9 @@ static void *watch(void *context) {
     return NULL;
 }
 
-err_t http_connections_start(http_connections_t *connections, const receiver_config_t *config, intake_t *intake) {
-    *connections = (http_connections_t){.config = config, .intake = intake};
+err_t http_connections_start(http_connections_t *connections, const http_limits_t *limits, const clock_source_t *clock,
+                             counters_t *counters) {
+    *connections = (http_connections_t){.limits = *limits, .clock = clock, .counters = counters};
     pthread_condattr_t monotonic;
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -85,13 +95,35 @@ void http_connections_stop(http_connections_t *connections) {
     (void)pthread_mutex_destroy(&connections->lock);
 }
 
+/* Who gives his place to a newcomer: the lower rank first, in one rank the one most behind; but nobody before he was
+ * behind for so long. A connection that was idle for a moment only is left alone: its next request may be on its way.
+ */
+static const struct {
+    int rank; /* 0: never */
+    int after_ms;
+} gives_way[HTTP_PHASES] = {
+    [PHASE_HEADERS] = {1, 0},
+    [PHASE_IDLE] = {2, 1000},
+    [PHASE_BODY] = {3, 3000},
+    [PHASE_ANSWER] = {3, 3000},
+};
+
 static bool make_place(http_connections_t *all) {
+    http_connection_t *chosen = NULL;
+    int chosen_rank = 0;
+    int64_t chosen_behind = 0, now = now_ns(all);
     for (http_connection_t *c = all->first; c != NULL; c = c->next) {
-        if (atomic_load_explicit(&c->phase, memory_order_relaxed) != PHASE_HEADERS) continue;
-        cut(all, c, COUNTER_CLOSED_SLOW);
-        return true;
+        int phase = phase_of(c), rank = gives_way[phase].rank;
+        int64_t behind = behind_ns(c, now);
+        if (rank == 0 || behind < gives_way[phase].after_ms * NS_PER_MS) continue;
+        if (chosen != NULL && (rank > chosen_rank || (rank == chosen_rank && behind <= chosen_behind))) continue;
+        chosen = c;
+        chosen_rank = rank;
+        chosen_behind = behind;
     }
-    return false;
+    if (chosen == NULL) return false;
+    cut(all, chosen, phase_of(chosen) == PHASE_IDLE ? COUNTER_CLOSED_IDLE : COUNTER_CLOSED_SLOW);
+    return true;
 }
 
 enum MHD_Result http_connections_admit(void *context, const struct sockaddr *address, socklen_t len) {
@@ -99,9 +131,9 @@ enum MHD_Result http_connections_admit(void *context, const struct sockaddr *add
     (void)address;
     (void)len;
     (void)pthread_mutex_lock(&all->lock);
-    bool admitted = all->count < all->config->connections || make_place(all);
+    bool admitted = all->count < all->limits.connections || make_place(all);
     (void)pthread_mutex_unlock(&all->lock);
-    if (!admitted) counters_add(all->intake->counters, COUNTER_REFUSED_CONNECTIONS, 1);
+    if (!admitted) counters_add(all->counters, COUNTER_REFUSED_CONNECTIONS, 1);
     return admitted ? MHD_YES : MHD_NO;
 }
 
