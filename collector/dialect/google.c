@@ -2,7 +2,7 @@
  * the standard metrics in Cloud Monitoring, from where a Collector can fetch them: the two sides are in the name
  * (server, client), not in `reporter`. Proxyless gRPC sends OTLP itself, with gRPC's own metrics: the other end is
  * csm.remote_*, the callee of a client's attempt and the caller of a server's call. Attempts are what servers see as
- * calls, so they are counted; the calls that they belong to tell no callee.
+ * calls, so they are counted, where no server does (OBSERVER_APP_OLD); the calls that they belong to tell no callee.
  * Sources: istio/api telemetry.proto (metric names), gRPC proposals A66 and A79, grpc-go stats/opentelemetry/csm. */
 #include "collector/dialect/tables.h"
 
@@ -60,7 +60,7 @@ static const dialect_attribute_t grpc_label[] = {
 };
 
 #define SERVED(signal) signal, 0, OBSERVER_APP, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_REPORTER, "server"
-#define TRIED(signal)  signal, 0, OBSERVER_APP, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_REPORTER, "client"
+#define TRIED(signal)  signal, 0, OBSERVER_APP_OLD, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_REPORTER, "client"
 
 static const dialect_metric_t grpc_metrics[] = {
     {"grpc.server.call.duration", SERVED(SIGNAL_LATENCY_REQUESTS)},
