@@ -35,12 +35,14 @@ static uint32_t own_service(fold_t *fold, const resource_t *resource, const role
 }
 
 /* The callee as a caller names it. */
-static uint32_t peer_of(fold_t *fold, const roles_t *roles, uint32_t caller) {
+static uint32_t peer_of(fold_t *fold, const resource_t *resource, const roles_t *roles, uint32_t caller) {
     static const role_t order[] = {ROLE_PEER, ROLE_PEER_HOST, ROLE_DATABASE, ROLE_MESSAGING};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         slice_t name = roles->text[order[i]];
         if (name.len == 0) continue;
         slice_t cluster = roles->text[ROLE_CALLEE_CLUSTER];
+        bool inside = roles_has(roles, ROLE_CALLEE_NAMESPACE) || roles->split[order[i]] != SPLIT_NONE;
+        if (inside && cluster.len == 0) cluster = reporters_cluster(fold, resource, roles);
         if (roles->split[order[i]] != SPLIT_NONE) {
             uint32_t known = calls_split(fold, name, (split_t)roles->split[order[i]], cluster);
             if (known != NAME_NONE) return known;
@@ -111,7 +113,7 @@ static void read_ends(fold_t *fold, const resource_t *resource, const roles_t *r
     if (roles_has(roles, ROLE_CALLEE))
         s->callee = qualified(fold, resource, roles, ROLE_CALLEE, ROLE_CALLEE_NAMESPACE, ROLE_CALLEE_CLUSTER);
     else if (side == SIDE_CALLER)
-        s->callee = peer_of(fold, roles, s->own);
+        s->callee = peer_of(fold, resource, roles, s->own);
     else if ((!roles_has(roles, ROLE_CALLER) || other) && !manner.labels_only && side != SIDE_BEFORE)
         s->callee = s->own;
     if (s->by_caller && s->caller == NAME_NONE && !manner.labels_only) {
@@ -154,7 +156,9 @@ static cell_t *cell_of(fold_t *fold, const entity_key_t *key, int64_t time_ns) {
 
 /* The key of one kind; false when the sighting does not tell what that kind needs. */
 static bool key_of(const sighting_t *s, entity_kind_t kind, entity_key_t *key) {
-    observer_t observer = s->before && kind != ENTITY_EDGE ? OBSERVER_CALLERS : s->observer;
+    bool for_callee = s->before && kind != ENTITY_EDGE;
+    if (for_callee && s->observer != OBSERVER_PROXY_CLIENT) return false; /* an access log, beside the metrics */
+    observer_t observer = for_callee ? OBSERVER_CALLERS : s->observer;
     *key = (entity_key_t){.kind = (uint8_t)kind, .observer = (uint8_t)observer, .service = s->callee};
     switch (kind) {
     case ENTITY_VERSION:
@@ -244,6 +248,7 @@ uint32_t sighting_gauge_cells(fold_t *fold, const sighting_t *sighting, entity_k
         bool idle = sighting->observer == OBSERVER_PROXY_STATS && !known_edge(fold, sighting->caller, sighting->callee);
         if (idle) return 0; /* proxies have gauges of every cluster that they could reach */
         entity_key_t edge = {.kind = ENTITY_EDGE, .service = sighting->callee, .caller = sighting->caller};
+        note_mesh(fold, sighting, time_ns);
         cells[count++] = cell_of(fold, &edge, time_ns);
         return count;
     }

@@ -317,7 +317,7 @@ TEST(a_node_of_app_mesh_keeps_its_underscore_unless_its_namespace_is_known) {
                          "envoy_cluster_name=cds_egress_books_color_server_grpc_8080,envoy_response_code=200";
     say_rise(&say, "envoy_cluster_upstream_rq", labels, 1, 6);
     CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, NULL, "front_shop@books"), 5);
-    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, "color_server", NULL), 5);
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, "color_server@books", NULL), 5);
     CHECK(!say_edge(&say, NULL, "server/color"));
     say_free(&say);
 }
