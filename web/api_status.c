@@ -2,6 +2,7 @@
 #include "web/documents.h"
 #include "web/health.h"
 #include "web/internal.h"
+#include "web/mesh_words.h"
 #include "web/routes.h"
 #include "web/values.h"
 
@@ -183,6 +184,7 @@ json_t *document_status(web_t *web, query_t *query) {
                                   (json_int_t)now.learning_have_buckets, "need_buckets",
                                   (json_int_t)now.learning_need_buckets));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
+    json_object_set_new(document, "meshes", mesh_words(context->counters));
     json_object_set_new(document, "listen",
                         json_pack("{so,so,so}", "otlp_grpc", address(context->listen_otlp_grpc), "otlp_http",
                                   address(context->listen_otlp_http), "web", address(context->listen_web)));
