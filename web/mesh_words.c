@@ -1,6 +1,9 @@
 #include "web/mesh_words.h"
 
 #include "collector/dialect/dialect.h"
+#include "web/values.h"
+
+#include <stdio.h>
 
 #define BIT(item) (1u << (item))
 
@@ -56,7 +59,39 @@ static json_t *received(const counters_t *counters, mesh_t mesh, uint32_t *bits)
     return object;
 }
 
-json_t *mesh_words(const counters_t *counters) {
+/* Meshes with a proxy beside each service: one service is in one of them. */
+static const uint32_t beside =
+    BIT(MESH_ISTIO) | BIT(MESH_LINKERD) | BIT(MESH_CONSUL) | BIT(MESH_KUMA) | BIT(MESH_APP_MESH) | BIT(MESH_OSM);
+
+static uint32_t bit_of(const query_t *query, uint32_t name) {
+    const char *text = query_name(query, name);
+    for (uint32_t mesh = MESH_NONE + 1; mesh < MESHES; mesh++)
+        if (strcmp(text, mesh_names[mesh]) == 0) return BIT(mesh);
+    return 0;
+}
+
+/* Says so when another mesh reports a service under the same name, which adds the two up. */
+static void add_shared(json_t *missing, mesh_t mesh, const query_t *query, const seen_list_t *seen) {
+    uint32_t shared = 0;
+    const char *example = "";
+    for (uint32_t i = 0, next; i < seen->count; i = next) {
+        uint32_t meshes = 0;
+        for (next = i; next < seen->count && seen->items[next].service == seen->items[i].service; next++)
+            meshes |= bit_of(query, seen->items[next].mesh) & beside;
+        if ((meshes >> mesh & 1) == 0 || (meshes & (meshes - 1)) == 0) continue;
+        if (shared++ == 0) example = query_name(query, seen->items[i].service);
+    }
+    if (shared == 0) return;
+    char text[512];
+    (void)snprintf(
+        text, sizeof text,
+        "%u service%s (%.200s, say) %s reported by another mesh under the same name, and counted together. If "
+        "they are different ones, tell the clusters apart: set k8s.cluster.name on the resources of each.",
+        shared, shared == 1 ? "" : "s", example, shared == 1 ? "is" : "are");
+    json_array_append_new(missing, value_text(slice_text(text)));
+}
+
+json_t *mesh_words(const counters_t *counters, const query_t *query, const seen_list_t *seen) {
     json_t *list = json_array();
     for (mesh_t mesh = MESH_NONE + 1; mesh < MESHES; mesh++) {
         uint32_t bits;
@@ -64,6 +99,7 @@ json_t *mesh_words(const counters_t *counters) {
         for (size_t i = 0; bits != 0 && i < sizeof rules / sizeof rules[0]; i++)
             if ((bits & rules[i].some) != 0 && (bits & rules[i].none) == 0 && (rules[i].but >> mesh & 1) == 0)
                 json_array_append_new(missing, json_string(rules[i].sentence));
+        if (bits != 0) add_shared(missing, mesh, query, seen);
         json_t *one = json_pack("{ss,so,so}", "mesh", mesh_names[mesh], "received", items, "missing", missing);
         if (bits != 0)
             json_array_append_new(list, one);

@@ -3,11 +3,10 @@
 #define SEISMESH_WEB_MESH_WORDS_H
 
 #include "base/counters.h"
-
-#include <jansson.h>
+#include "web/seen.h"
 
 /* An array with an object per mesh that sent anything since the start: "mesh", "received", "missing". A new reference.
- */
-json_t *mesh_words(const counters_t *counters);
+ * `seen`: all marks of the store that `query` reads. */
+json_t *mesh_words(const counters_t *counters, const query_t *query, const seen_list_t *seen);
 
 #endif

@@ -33,7 +33,7 @@ typedef enum {
     MESH_SERVER_SPANS,
     MESH_CLIENT_SPANS,
     MESH_ACCESS_LOGS,
-    MESH_NAMELESS, /* points of requests that name nobody */
+    MESH_NAMELESS, /* points of requests whose reporter nothing names */
     MESH_ITEMS
 } mesh_item_t;
 

@@ -180,7 +180,7 @@ static bool is_distribution(const reader_t *r) {
 
 static void drop_nameless(const reader_t *r) {
     drop(r, COUNTER_DROPPED_POINT_IGNORED);
-    meshes_count(r->fold, r->sighting.mesh, MESH_NAMELESS);
+    if (r->sighting.own == NAME_NONE) meshes_count(r->fold, r->sighting.mesh, MESH_NAMELESS);
 }
 
 static void count_requests_of_mesh(const reader_t *r) {

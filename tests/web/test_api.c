@@ -255,6 +255,23 @@ TEST(status_says_in_words_what_a_mesh_does_not_send) {
     }
 }
 
+TEST(status_says_that_two_meshes_share_a_name) {
+    server_t server;
+    REQUIRE(server_start(&server, false, 0));
+    filled_t *filled = &server.filled;
+    REQUIRE(filled_fill(filled));
+    entity_key_t mark = {.kind = ENTITY_SERVICE, .service = filled->cart, .operation = filled_name(filled, "linkerd")};
+    (void)shard_cell(&filled->shard, shard_entity(&filled->shard, &mark), filled_start_ns / BUCKET_NS + FILLED_BUCKETS);
+    CHECK_EQUAL(filled_checkpoint(filled, 1001), ERR_OK);
+    counters_add(&filled->counters, COUNTER_MESH_LINKERD_SERVER_REQUESTS, 1);
+    json_t *status = get_json(&server, "/api/v1/status", 200);
+    json_t *missing = json_object_get(json_array_get(json_object_get(status, "meshes"), 0), "missing");
+    const char *last = json_string_value(json_array_get(missing, json_array_size(missing) - 1));
+    CHECK(last != NULL && strstr(last, "1 service (shop/cart, say) is reported by another mesh") != NULL);
+    json_decref(status);
+    server_stop(&server);
+}
+
 TEST(an_empty_store_answers_everything) {
     server_t server;
     REQUIRE(server_start(&server, false, 0));
@@ -356,6 +373,7 @@ TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_ea
           TEST_CASE(lists_go_on_where_they_ended), TEST_CASE(findings_are_served_with_what_belongs_to_them),
           TEST_CASE(a_decision_is_kept_and_final), TEST_CASE(traces_are_found_and_shown_whole),
           TEST_CASE(an_attack_as_a_name_stays_data), TEST_CASE(the_sentence_says_how_the_mesh_is),
-          TEST_CASE(status_says_in_words_what_a_mesh_does_not_send), TEST_CASE(an_empty_store_answers_everything),
+          TEST_CASE(status_says_in_words_what_a_mesh_does_not_send),
+          TEST_CASE(status_says_that_two_meshes_share_a_name), TEST_CASE(an_empty_store_answers_everything),
           TEST_CASE(readiness_says_why_not), TEST_CASE(openapi_routes_and_live_answers_agree),
           TEST_CASE(metrics_pass_promtool))
