@@ -72,6 +72,8 @@ static const dialect_attribute_t access_log[] = {
 };
 
 #define REST(signal) signal, 0, OBSERVER_PROXY_STATS, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_NONE, NULL
+#define TIME(entity) SIGNAL_LATENCY, 0.001, OBSERVER_PROXY_STATS, entity, NULL, ROLE_NONE, ROLE_NONE, NULL
+#define SERVED       SIGNAL_REQUESTS, 0, OBSERVER_PROXY_STATS, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
 #define GAUGE(name)  SIGNAL_GAUGE, 0, OBSERVER_PROXY_STATS, ENTITY_EDGE, name, ROLE_NONE, ROLE_NONE, NULL
 #define OWN(name)    SIGNAL_GAUGE, 0, OBSERVER_PROXY_STATS, ENTITY_SERVICE, name, ROLE_NONE, ROLE_NONE, NULL
 #define IGNORED      SIGNAL_IGNORED, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
@@ -81,8 +83,7 @@ static const dialect_metric_t metrics[] = {
     {"cluster.upstream_rq_xx", IGNORED},
     {"cluster.upstream_rq_total", IGNORED},
     {"cluster.upstream_rq_completed", IGNORED},
-    {"cluster.upstream_rq_time", SIGNAL_LATENCY, 0.001, OBSERVER_PROXY_STATS, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_NONE,
-     NULL},
+    {"cluster.upstream_rq_time", TIME(ENTITY_EDGE)},
     {"cluster.upstream_rq_retry", REST(SIGNAL_RETRIES)},
     {"cluster.retry.upstream_rq", IGNORED},
     {"cluster.retry_upstream_rq", IGNORED},
@@ -123,12 +124,10 @@ static const dialect_metric_t metrics[] = {
     {"cluster.canary.upstream_rq_xx", IGNORED},
     {"cluster.canary.upstream_rq_completed", IGNORED},
     {"cluster.canary.upstream_rq_time", IGNORED},
-    {"http.downstream_rq_xx", SIGNAL_REQUESTS, 0, OBSERVER_PROXY_STATS, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE,
-     NULL},
+    {"http.downstream_rq_xx", SERVED},
     {"http.downstream_rq_total", IGNORED},
     {"http.downstream_rq_completed", IGNORED},
-    {"http.downstream_rq_time", SIGNAL_LATENCY, 0.001, OBSERVER_PROXY_STATS, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE,
-     NULL},
+    {"http.downstream_rq_time", TIME(ENTITY_SERVICE)},
     {"http.downstream_rq_active", OWN("inflight")},
     {"http.downstream_cx_active", OWN("connections")},
     {NULL, IGNORED},

@@ -52,12 +52,12 @@ static const dialect_attribute_t label[] = {
 };
 
 #define ALL(signal)  signal, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
+#define TIME         SIGNAL_LATENCY, 0.001, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
 #define EDGE(signal) signal, 0, OBSERVER_NONE, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_NONE, NULL
 
 static const dialect_metric_t metrics[] = {
     {"istio_requests_total", ALL(SIGNAL_REQUESTS)},
-    {"istio_request_duration_milliseconds", SIGNAL_LATENCY, 0.001, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE,
-     ROLE_NONE, NULL},
+    {"istio_request_duration_milliseconds", TIME},
     {"istio_request_bytes", ALL(SIGNAL_REQUEST_BYTES)},
     {"istio_response_bytes", ALL(SIGNAL_RESPONSE_BYTES)},
     {"istio_request_messages_total", ALL(SIGNAL_IGNORED)},
