@@ -1,4 +1,5 @@
 /* The rules that keep a mesh's telemetry from becoming wrong numbers, each shown on the mesh that breaks it. */
+#include "collector/fold/calls.h"
 #include "collector/fold/sighting.h"
 #include "collector/rollup/observer.h"
 #include "say.h"
@@ -407,6 +408,108 @@ TEST(a_listener_of_the_callers_side_serves_nobody) {
     say_free(&say);
 }
 
+TEST(a_sinks_dotted_names_and_a_scrapers_underscores_say_the_same) {
+    static const struct {
+        const char *name, *labels, *caller, *callee;
+    } cases[] = {
+        {"cluster.upstream_rq",
+         "consul.source.service=web,consul.source.namespace=default,consul.destination.service=api,"
+         "consul.destination.namespace=default,envoy.cluster_name=v2,envoy.response_code=200",
+         "web", "api"},
+        {"envoy_cluster_upstream_rq",
+         "consul_source_service=web,consul_source_namespace=default,consul_destination_service=api,"
+         "consul_destination_namespace=default,envoy_cluster_name=v2,envoy_response_code=200",
+         "web", "api"},
+        {"cluster.upstream_rq",
+         "kuma.workload=kri_wl_default_east_shop_web_,mesh=default,envoy.cluster_name=kri_msvc_default_east_shop_api_"
+         "http,envoy.response_code=200",
+         "shop/web", "shop/api"},
+        {"envoy_cluster_upstream_rq",
+         "kuma_workload=kri_wl_default_east_shop_web_,mesh=default,envoy_cluster_name=kri_msvc_default_east_shop_api_"
+         "http,envoy_response_code=200",
+         "shop/web", "shop/api"},
+        {"cluster.upstream_rq",
+         "appmesh.mesh=books,appmesh.virtual_node=web_x,envoy.cluster_name=cds_egress_books_api_x_http_80,"
+         "envoy.response_code=200",
+         "web_x@books", "api_x@books"},
+        {"envoy_cluster_upstream_rq",
+         "appmesh_mesh=books,appmesh_virtual_node=web_x,envoy_cluster_name=cds_egress_books_api_x_http_80,"
+         "envoy_response_code=200",
+         "web_x@books", "api_x@books"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mesh_kit_t say = say_new(SCRAPED);
+        say_rise(&say, cases[i].name, cases[i].labels, 1, 9);
+        CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, NULL, NULL), 8);
+        CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, cases[i].callee, cases[i].caller), 8);
+        say_free(&say);
+    }
+}
+
+TEST(spans_of_envoys_of_any_mesh_name_the_callee_by_its_cluster) {
+    static const struct {
+        const char *resource, *attributes, *caller, *callee, *mesh;
+    } cases[] = {
+        {"service.name=front", "upstream_cluster=v2.reviews.default.dc1.internal.7a1f.consul", "front", "reviews",
+         "consul"},
+        {"service.name=front_shop_svc_80", "upstream_cluster=reviews_shop_svc_80", "shop/front", "shop/reviews",
+         "kuma"},
+        {"service.name=x",
+         "upstream_cluster=kri_msvc_default_e_shop_reviews_http,kuma.workload=kri_wl_default_e_shop_front_,"
+         "kuma.mesh=default",
+         "shop/front", "shop/reviews", "kuma"},
+        {"service.name=front", "upstream_cluster=cds_egress_books_reviews_http_80", "front", "reviews", "app_mesh"},
+        {"service.name=front,service.namespace=shop", "upstream_cluster=shop/reviews|80", "shop/front", "shop/reviews",
+         "osm"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mesh_kit_t say = say_new(cases[i].resource);
+        char text[512];
+        (void)snprintf(text, sizeof text, "component=proxy,http.status_code=503,response_flags=-,%s",
+                       cases[i].attributes);
+        say_span(&say, 1, 0, 3, text);
+        calls_expire(say.kit.fold, INT64_MAX);
+        const cell_t *cell =
+            kit_total(&say.kit, ENTITY_EDGE, OBSERVER_PROXY_SPAN, cases[i].callee, cases[i].caller, NULL);
+        CHECK_EQUAL(cell->requests, 1);
+        CHECK_EQUAL(cell->failures[FAILURE_SERVER], 1);
+        CHECK(say_seen_in(&say, cases[i].caller, cases[i].mesh));
+        say_free(&say);
+    }
+}
+
+static uint64_t access_logs_of(const mesh_kit_t *say, mesh_t mesh) {
+    return kit_count(&say->kit, (counter_t)(COUNTER_MESH_FIRST + (mesh - 1) * MESH_ITEMS + MESH_ACCESS_LOGS));
+}
+
+TEST(access_logs_alone_make_an_edge_of_each_mesh_that_sends_them) {
+    static const struct {
+        const char *resource, *attributes, *body, *caller, *callee;
+        mesh_t mesh;
+    } cases[] = {
+        {"service.name=front", "a=b",
+         "{\\'upstream_cluster\\':\\'v2.reviews.default.dc1.internal.7a1f.consul\\',\\'response_code\\':503,"
+         "\\'duration\\':20}",
+         "front", "reviews", MESH_CONSUL},
+        {"service.name=collector",
+         "kuma.source.service=front_shop_svc_80,kuma.destination.service=reviews_shop_svc_80,response_code=503,"
+         "duration=20",
+         "GET /", "shop/front", "shop/reviews", MESH_KUMA},
+        {"service.name=traefik", "ServiceName=reviews@file,RouterName=r@file,DownstreamStatus=503,Duration=20000000",
+         "", "traefik", "reviews", MESH_TRAEFIK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        mesh_kit_t say = say_new(cases[i].resource);
+        say_log(&say, cases[i].attributes, cases[i].body);
+        const cell_t *cell = kit_total(&say.kit, ENTITY_EDGE, OBSERVER_LOG, cases[i].callee, cases[i].caller, NULL);
+        CHECK_EQUAL(cell->requests, 1);
+        CHECK_EQUAL(cell->failures[FAILURE_SERVER], 1);
+        CHECK_EQUAL(cell->failed.sum_ns, 20000000);
+        CHECK_EQUAL(access_logs_of(&say, cases[i].mesh), 1);
+        say_free(&say);
+    }
+}
+
 TEST(the_other_end_is_whoever_does_not_speak) {
     mesh_kit_t say = say_new("service.name=front,service.namespace=shop");
     const char *remote = "csm.remote_workload_canonical_service=%s,csm.remote_workload_namespace_name=shop,grpc.method="
@@ -445,4 +548,8 @@ TEST_MAIN(TEST_CASE(an_edge_that_both_proxies_report_counts_once),
           TEST_CASE(a_proxy_that_alone_speaks_for_a_service_gives_way_to_whoever_sees_all_of_its_traffic),
           TEST_CASE(meshes_are_kept_apart_by_cluster_and_joined_where_a_call_crosses),
           TEST_CASE(two_meshes_of_one_control_plane_are_apart_by_their_names),
-          TEST_CASE(a_listener_of_the_callers_side_serves_nobody), TEST_CASE(the_other_end_is_whoever_does_not_speak))
+          TEST_CASE(a_listener_of_the_callers_side_serves_nobody),
+          TEST_CASE(a_sinks_dotted_names_and_a_scrapers_underscores_say_the_same),
+          TEST_CASE(spans_of_envoys_of_any_mesh_name_the_callee_by_its_cluster),
+          TEST_CASE(access_logs_alone_make_an_edge_of_each_mesh_that_sends_them),
+          TEST_CASE(the_other_end_is_whoever_does_not_speak))
