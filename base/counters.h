@@ -6,6 +6,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/* What a mesh sent, by kind: mesh_item_t in this order. */
+#define COUNTER_MESH_ITEMS(X, id, name)                                                                                \
+    X(id##_SERVER_REQUESTS, "mesh_items", "mesh=\"" name "\",what=\"server_requests\"", "What each mesh sent.")        \
+    X(id##_CLIENT_REQUESTS, "mesh_items", "mesh=\"" name "\",what=\"client_requests\"", "What each mesh sent.")        \
+    X(id##_LATENCY, "mesh_items", "mesh=\"" name "\",what=\"latency\"", "What each mesh sent.")                        \
+    X(id##_SERVER_SPANS, "mesh_items", "mesh=\"" name "\",what=\"server_spans\"", "What each mesh sent.")              \
+    X(id##_CLIENT_SPANS, "mesh_items", "mesh=\"" name "\",what=\"client_spans\"", "What each mesh sent.")              \
+    X(id##_LOGS, "mesh_items", "mesh=\"" name "\",what=\"access_logs\"", "What each mesh sent.")                       \
+    X(id##_NAMELESS, "mesh_items", "mesh=\"" name "\",what=\"nameless\"", "What each mesh sent.")
+
 /* X(identifier, metric name without "seismesh_" and "_total", label pairs or "", help of the family) */
 #define COUNTER_LIST(X)                                                                                                \
     X(REQUESTS_HTTP, "receiver_requests", "transport=\"http\"", "Export requests received.")                           \
@@ -91,13 +101,23 @@
     X(FORWARD_SPANS_QUEUE_FULL, "forward_dropped_spans", "reason=\"queue_full\"", "Spans not forwarded.")              \
     X(FORWARD_SPANS_REJECTED, "forward_dropped_spans", "reason=\"rejected\"", "Spans not forwarded.")                  \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
-    X(API_ERRORS, "api_errors", "", "API requests answered with an error.")
+    X(API_ERRORS, "api_errors", "", "API requests answered with an error.")                                            \
+    COUNTER_MESH_ITEMS(X, MESH_ISTIO, "istio")                                                                         \
+    COUNTER_MESH_ITEMS(X, MESH_LINKERD, "linkerd")                                                                     \
+    COUNTER_MESH_ITEMS(X, MESH_CONSUL, "consul")                                                                       \
+    COUNTER_MESH_ITEMS(X, MESH_KUMA, "kuma")                                                                           \
+    COUNTER_MESH_ITEMS(X, MESH_APP_MESH, "app_mesh")                                                                   \
+    COUNTER_MESH_ITEMS(X, MESH_OSM, "osm")                                                                             \
+    COUNTER_MESH_ITEMS(X, MESH_GOOGLE, "google")                                                                       \
+    COUNTER_MESH_ITEMS(X, MESH_TRAEFIK, "traefik")                                                                     \
+    COUNTER_MESH_ITEMS(X, MESH_NSM, "nsm")
 
 typedef enum {
 #define COUNTER_ENUM(id, name, labels, help) COUNTER_##id,
     COUNTER_LIST(COUNTER_ENUM)
 #undef COUNTER_ENUM
-        COUNTER_COUNT
+        COUNTER_COUNT,
+    COUNTER_MESH_FIRST = COUNTER_MESH_ISTIO_SERVER_REQUESTS
 } counter_t;
 
 typedef struct {

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "web/edges.h"
 #include "web/routes.h"
+#include "web/seen.h"
 #include "web/values.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 typedef struct {
     query_t *query;
     const hurt_list_t *hurt;
+    seen_list_t seen_in; /* which mesh */
     double seconds;
     json_t *nodes;
     table_t seen; /* hash of the name id -> name id */
@@ -26,9 +28,10 @@ static bool mark_new(nodes_t *nodes, uint32_t service) {
 static void add_node(nodes_t *nodes, uint32_t service, json_t *golden, uint64_t requests) {
     const hurt_t *hurt = health_find(nodes->hurt, service);
     json_array_append_new(nodes->nodes,
-                          json_pack("{so,so,ss,so}", "id", value_text(slice_text(query_name(nodes->query, service))),
+                          json_pack("{so,so,ss,so,so}", "id", value_text(slice_text(query_name(nodes->query, service))),
                                     "golden", golden, "health", health_names[health_of(nodes->hurt, service, requests)],
-                                    "incident", value_id(hurt == NULL ? 0 : hurt->incident)));
+                                    "incident", value_id(hurt == NULL ? 0 : hurt->incident), "meshes",
+                                    seen_document(nodes->query, &nodes->seen_in, service)));
 }
 
 static bool add_service(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
@@ -59,6 +62,8 @@ static err_t load(web_request_t *request, hurt_list_t *hurt, edge_list_t *edges,
     err = edges_load(request->query, request->start_ns, request->end_ns, seconds, &filter, edges);
     if (err != ERR_OK) return err;
     nodes->seconds = seconds;
+    err = seen_load(request->query, NAME_NONE, &nodes->seen_in);
+    if (err != ERR_OK) return err;
     filter = query_filter_any(1u << ENTITY_SERVICE);
     return query_golden(request->query, request->start_ns, request->end_ns, UINT32_MAX, &filter, GROUP_SERVICE,
                         add_service, nodes);
@@ -83,6 +88,7 @@ void api_graph(web_request_t *request) {
         answer_store_error(request, err);
     }
     table_fini(&nodes.seen);
+    seen_fini(&nodes.seen_in);
     json_decref(nodes.nodes);
     edges_fini(&edges);
     health_fini(&hurt);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "web/edges.h"
 #include "web/routes.h"
+#include "web/seen.h"
 #include "web/values.h"
 
 #include <stdio.h>
@@ -32,6 +33,7 @@ typedef struct {
     service_t *items; /* sorted by name id while loading */
     uint32_t count, capacity;
     const char *search, *after;
+    seen_list_t seen;
 } page_t;
 
 static void page_fini(page_t *page) {
@@ -44,6 +46,7 @@ static void page_fini(page_t *page) {
         json_decref(service->instances);
     }
     free(page->items);
+    seen_fini(&page->seen);
 }
 
 static service_t *page_add(page_t *page, uint32_t name) {
@@ -76,6 +79,7 @@ static service_t *page_find(const page_t *page, uint32_t name) {
 static bool add_known(void *context, uint32_t entity, const entity_key_t *key) {
     (void)entity;
     page_t *page = context;
+    if (seen_is_mark(key)) return true;
     const char *id = query_name(page->query, key->service);
     if (page->after != NULL && strcmp(id, page->after) <= 0) return true;
     if (page->search != NULL && strcasestr(id, page->search) == NULL) return true;
@@ -203,6 +207,8 @@ static err_t load_golden(web_request_t *request, page_t *page) {
     err_t err = query_status(request->query, &status);
     if (err != ERR_OK || page->count == 0) return err;
     page->seconds = covered_seconds(&status, request->start_ns, request->end_ns);
+    err = seen_load(request->query, page->count == 1 ? page->items[0].name : NAME_NONE, &page->seen);
+    if (err != ERR_OK) return err;
     query_filter_t filter = query_filter_any(part_kinds | (page->whole ? 1u << ENTITY_OPERATION : 0));
     if (page->count == 1) filter.service = page->items[0].name;
     err = query_golden(request->query, request->start_ns, request->end_ns, UINT32_MAX, &filter, part_groups, add_golden,
@@ -217,16 +223,18 @@ static json_t *list_or_empty(json_t *list) {
 static json_t *service_document(const page_t *page, const service_t *service, const hurt_list_t *hurt) {
     service_parts_t parts = service_parts(service->id);
     const hurt_t *found = health_find(hurt, service->name);
-    return json_pack(
-        "{so,so,so,so,so,ss,so,so,so,so,so}", "id", value_text(slice_text(service->id)), "name", value_text(parts.name),
-        "namespace", parts.namespace_name.len == 0 ? json_null() : value_text(parts.namespace_name), "cluster",
-        parts.cluster.len == 0 ? json_null() : value_text(parts.cluster), "golden",
-        service->golden == NULL ? value_golden_none() : json_incref(service->golden), "health",
-        health_names[health_of(hurt, service->name, service->requests)], "incident",
-        value_id(found == NULL ? 0 : found->incident), "versions", list_or_empty(service->versions), "zones",
-        list_or_empty(service->zones), "instances",
-        page->whole ? list_or_empty(service->instances) : json_integer((json_int_t)service->instance_count),
-        "last_seen_ms", value_ms(service->last_seen_ns));
+    return json_pack("{so,so,so,so,so,ss,so,so,so,so,so,so}", "id", value_text(slice_text(service->id)), "name",
+                     value_text(parts.name), "namespace",
+                     parts.namespace_name.len == 0 ? json_null() : value_text(parts.namespace_name), "cluster",
+                     parts.cluster.len == 0 ? json_null() : value_text(parts.cluster), "golden",
+                     service->golden == NULL ? value_golden_none() : json_incref(service->golden), "health",
+                     health_names[health_of(hurt, service->name, service->requests)], "incident",
+                     value_id(found == NULL ? 0 : found->incident), "versions", list_or_empty(service->versions),
+                     "zones", list_or_empty(service->zones), "instances",
+                     page->whole ? list_or_empty(service->instances)
+                                 : json_integer((json_int_t)service->instance_count),
+                     "last_seen_ms", value_ms(service->last_seen_ns), "meshes",
+                     seen_document(page->query, &page->seen, service->name));
 }
 
 /* --- the list --- */

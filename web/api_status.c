@@ -2,6 +2,7 @@
 #include "web/documents.h"
 #include "web/health.h"
 #include "web/internal.h"
+#include "web/mesh_words.h"
 #include "web/routes.h"
 #include "web/values.h"
 
@@ -156,6 +157,14 @@ static json_t *dialect_names(const char *const *names) {
     return list;
 }
 
+static json_t *meshes_document(const counters_t *counters, query_t *query) {
+    seen_list_t seen;
+    (void)seen_load(query, NAME_NONE, &seen); /* what could not be read says nothing about names */
+    json_t *document = mesh_words(counters, query, &seen);
+    seen_fini(&seen);
+    return document;
+}
+
 json_t *document_status(web_t *web, query_t *query) {
     const web_context_t *context = &web->context;
     web_status_t now = {.event_ns = INT64_MIN, .checkpoint_age_s = -1};
@@ -183,6 +192,7 @@ json_t *document_status(web_t *web, query_t *query) {
                                   (json_int_t)now.learning_have_buckets, "need_buckets",
                                   (json_int_t)now.learning_need_buckets));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
+    json_object_set_new(document, "meshes", meshes_document(context->counters, query));
     json_object_set_new(document, "listen",
                         json_pack("{so,so,so}", "otlp_grpc", address(context->listen_otlp_grpc), "otlp_http",
                                   address(context->listen_otlp_http), "web", address(context->listen_web)));

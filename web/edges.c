@@ -33,6 +33,7 @@ static bool add_part(void *context, int64_t start_ns, const entity_key_t *key, o
     if (edge == NULL) return false;
     cell_merge(&edge->cell, cell);
     edge->protocols |= 1u << key->protocol;
+    if (cell->requests == 0 && cell->gauge_count == 0) return true; /* what the caller alone tells, of no version */
     json_array_append_new(edge->versions,
                           json_pack("{so,so,so}", "version", value_name(query_name(list->query, key->version)), "zone",
                                     value_name(query_name(list->query, key->zone)), "golden",

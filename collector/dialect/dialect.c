@@ -15,17 +15,64 @@
 enum { METRIC_NAME_MAX = 256, DIALECTS_MAX = 32 };
 
 const char *const role_names[ROLES] = {
-    "none",           "service",        "namespace",        "cluster",         "version",    "zone",
-    "instance",       "caller",         "caller_namespace", "caller_cluster",  "callee",     "callee_namespace",
-    "callee_cluster", "callee_version", "callee_zone",      "callee_instance", "peer",       "peer_host",
-    "operation",      "route",          "method",           "rpc_service",     "rpc_method", "rpc_system",
-    "http_status",    "grpc_status",    "status_class",     "response_flags",  "error",      "success",
-    "request_bytes",  "response_bytes", "retries",          "database",        "messaging",  "protocol",
-    "proxy",          "span_kind",      "reporter",         "quantile",        "statistic",  "duration_ms",
+    "none",
+    "service",
+    "namespace",
+    "cluster",
+    "version",
+    "zone",
+    "instance",
+    "caller",
+    "caller_namespace",
+    "caller_cluster",
+    "callee",
+    "callee_namespace",
+    "callee_cluster",
+    "callee_version",
+    "callee_zone",
+    "callee_instance",
+    "peer",
+    "peer_host",
+    "operation",
+    "route",
+    "method",
+    "rpc_service",
+    "rpc_method",
+    "rpc_system",
+    "http_status",
+    "grpc_status",
+    "status_class",
+    "response_flags",
+    "error",
+    "success",
+    "request_bytes",
+    "response_bytes",
+    "retries",
+    "database",
+    "messaging",
+    "protocol",
+    "proxy",
+    "span_kind",
+    "reporter",
+    "quantile",
+    "statistic",
+    "duration_ms",
+    "duration_ns",
+    "other",
+    "other_namespace",
+    "other_cluster",
+    "caller_identity",
+    "evidence",
+    "workload",
+    "scraped",
 };
 
-const char *const form_names[FORMS] = {"text",           "host",  "istio_cluster", "istio_node",
-                                       "name_namespace", "known", "istio_sni"};
+const char *const form_names[FORMS] = {
+    "text",    "host", "istio_cluster", "istio_node",       "name_namespace",  "known",        "istio_sni",
+    "service", "own",  "target",        "linkerd_identity", "traefik_service", "app_mesh_node"};
+
+const char *const mesh_names[MESHES] = {"",         "istio", "linkerd", "consul",  "kuma",
+                                        "app_mesh", "osm",   "google",  "traefik", "nsm"};
 
 const char *const signal_names[SIGNALS] = {
     "ignored",           "requests",      "failures",      "latency",        "latency_requests",
@@ -103,11 +150,12 @@ static void add_entry(struct dialect_index *index, const spelling_t *name, diale
 
 static void add_metrics(struct dialect_index *index, uint32_t which, bool shortened) {
     const dialect_t *dialect = index->dialects[which];
+    if (dialect->before != ROLE_NONE) return; /* endings: found by find_ending */
     for (const dialect_metric_t *metric = dialect->metrics; metric != NULL && metric->name != NULL; metric++) {
         spelling_t name;
         if (!spell(slice_text(metric->name), &name)) continue;
         if (shortened) shorten(&name);
-        add_entry(index, &name, (dialect_rule_t){dialect, metric, index->labels[which]});
+        add_entry(index, &name, (dialect_rule_t){dialect, metric, index->labels[which], {NULL, 0}});
     }
 }
 
@@ -168,12 +216,33 @@ static void compile_keys(struct dialect_index *index, dialect_keys_t *keys, rows
 
 static void add_dialect(struct dialect_index *index, const dialect_t *dialect) {
     assert(index->dialect_count < DIALECTS_MAX);
-    dialect_keys_t *labels = memory_new(1, sizeof *labels);
-    uint32_t count = add_rows(labels, dialect->label);
+    index->dialects[index->dialect_count++] = dialect;
+}
+
+/* Whether the labels of `other` are read on the metrics of `dialect`: its own, and those of the dialects beside it. */
+static bool lends_labels(const dialect_t *other, const dialect_t *dialect) {
+    return other == dialect || other->beside == dialect;
+}
+
+static void compile_labels(struct dialect_index *index, uint32_t which) {
+    dialect_keys_t *labels = index->labels[which] = memory_new(1, sizeof *labels);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < index->dialect_count; i++)
+        if (lends_labels(index->dialects[i], index->dialects[which]))
+            count += add_rows(labels, index->dialects[i]->label);
     assert(count <= DIALECT_ROWS_MAX);
-    add_aliases(index, labels, dialect->label, &count);
-    index->dialects[index->dialect_count] = dialect;
-    index->labels[index->dialect_count++] = labels;
+    for (uint32_t i = 0; i < index->dialect_count; i++)
+        if (lends_labels(index->dialects[i], index->dialects[which]))
+            add_aliases(index, labels, index->dialects[i]->label, &count);
+}
+
+/* Roles of spans whose keys can tell the mesh. */
+static uint64_t evidence_roles(const struct dialect_index *index) {
+    uint64_t roles = 0;
+    for (uint32_t i = 0; i < index->dialect_count; i++)
+        for (const dialect_attribute_t *row = index->dialects[i]->span; row != NULL && row->key != NULL; row++)
+            if (row->mesh != MESH_NONE) roles |= UINT64_C(1) << row->role;
+    return roles;
 }
 
 dialect_set_t *dialect_set_new(const dialect_t *const *extra) {
@@ -181,6 +250,8 @@ dialect_set_t *dialect_set_new(const dialect_t *const *extra) {
     struct dialect_index *index = set->index = memory_new(1, sizeof *index);
     for (; extra != NULL && *extra != NULL; extra++) add_dialect(index, *extra);
     for (const dialect_t *const *dialect = dialect_list; *dialect != NULL; dialect++) add_dialect(index, *dialect);
+    for (uint32_t i = 0; i < index->dialect_count; i++) compile_labels(index, i);
+    set->span_evidence = evidence_roles(index);
     compile_keys(index, &set->resource, resource_rows);
     compile_keys(index, &set->span, span_rows);
     compile_keys(index, &set->log, log_rows);
@@ -219,11 +290,54 @@ static bool strip(const dialect_t *dialect, const spelling_t *name, spelling_t *
     return true;
 }
 
-dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name) {
+/* Whether `name` is something, '_' and `ending`; a '_total' that Prometheus adds does not matter. */
+static bool ends_with(const spelling_t *name, const char *ending, size_t *before) {
+    spelling_t whole = *name, wanted;
+    if (!spell(slice_text(ending), &wanted)) return false;
+    (void)drop_suffix(&whole, "_total");
+    if (whole.len <= wanted.len + 1 || whole.text[whole.len - wanted.len - 1] != '_') return false;
+    *before = whole.len - wanted.len - 1;
+    return memcmp(whole.text + *before + 1, wanted.text, wanted.len) == 0;
+}
+
+/* The rule whose row is the end of the name. */
+static dialect_rule_t find_ending(const struct dialect_index *index, const spelling_t *spelled, slice_t name) {
+    size_t before;
+    for (uint32_t i = 0; i < index->dialect_count; i++) {
+        const dialect_t *dialect = index->dialects[i];
+        if (dialect->before == ROLE_NONE) continue;
+        for (const dialect_metric_t *metric = dialect->metrics; metric->name != NULL; metric++)
+            if (ends_with(spelled, metric->name, &before))
+                return (dialect_rule_t){dialect, metric, index->labels[i], slice_of(name.data, before)};
+    }
+    return (dialect_rule_t){0};
+}
+
+const dialect_t *dialect_of_scope(const dialect_set_t *set, slice_t scope) {
+    for (uint32_t i = 0; i < set->index->dialect_count; i++)
+        if (set->index->dialects[i]->scope != NULL && slice_is(scope, set->index->dialects[i]->scope))
+            return set->index->dialects[i];
+    return NULL;
+}
+
+/* The row of a scope's own for a common name; few rows, so they are compared one by one. */
+static const dialect_metric_t *find_scoped(const dialect_t *scope, const spelling_t *spelled) {
+    if (scope == NULL) return NULL;
+    for (const dialect_metric_t *metric = scope->scoped; metric != NULL && metric->name != NULL; metric++) {
+        spelling_t name;
+        if (spell(slice_text(metric->name), &name) && slice_equal(spelling_slice(&name), spelling_slice(spelled)))
+            return metric;
+    }
+    return NULL;
+}
+
+dialect_rule_t dialect_metric(const dialect_set_t *set, const dialect_t *scope, slice_t name) {
     static const dialect_metric_t left_out = {.signal = SIGNAL_IGNORED};
     const struct dialect_index *index = set->index;
     spelling_t spelled, stripped;
     if (!spell(name, &spelled)) return (dialect_rule_t){0};
+    const dialect_metric_t *scoped = find_scoped(scope, &spelled);
+    if (scoped != NULL) return (dialect_rule_t){.dialect = scope, .metric = scoped};
     const entry_t *entry = find_spelled(index, spelled);
     if (entry != NULL) return entry->rule;
     dialect_rule_t rule = {0};
@@ -231,7 +345,7 @@ dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name) {
         if (!strip(index->dialects[i], &spelled, &stripped)) continue;
         entry = find_spelled(index, stripped);
         if (entry != NULL && entry->rule.dialect == index->dialects[i]) return entry->rule;
-        rule = (dialect_rule_t){index->dialects[i], &left_out, index->labels[i]};
+        rule = (dialect_rule_t){index->dialects[i], &left_out, index->labels[i], {NULL, 0}};
     }
-    return rule;
+    return rule.metric != NULL ? rule : find_ending(index, &spelled, name);
 }

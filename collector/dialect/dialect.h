@@ -9,6 +9,36 @@
 #include "base/slice.h"
 #include "collector/rollup/shard.h"
 
+/* Meshes that are told apart. They are recognised by evidence: metric names, keys and names' shapes that only one of
+ * them uses. AKS's Istio add-on is Istio, its OSM add-on is OSM; Traefik Mesh is Traefik. */
+typedef enum {
+    MESH_NONE,
+    MESH_ISTIO,
+    MESH_LINKERD,
+    MESH_CONSUL,
+    MESH_KUMA,
+    MESH_APP_MESH,
+    MESH_OSM,
+    MESH_GOOGLE,
+    MESH_TRAEFIK,
+    MESH_NSM,
+    MESHES
+} mesh_t;
+
+/* What a mesh can send, each counted (COUNTER_MESH_FIRST and on, in this order), so that we can say what is missing. */
+typedef enum {
+    MESH_SERVER_REQUESTS, /* points of metrics: requests as the callee's proxy saw them */
+    MESH_CLIENT_REQUESTS, /* as the caller's did */
+    MESH_LATENCY,         /* points of histograms */
+    MESH_SERVER_SPANS,
+    MESH_CLIENT_SPANS,
+    MESH_ACCESS_LOGS,
+    MESH_NAMELESS, /* points of requests whose reporter nothing names */
+    MESH_ITEMS
+} mesh_item_t;
+
+extern const char *const mesh_names[MESHES]; /* as the API spells them: "istio", "linkerd", …; "" for MESH_NONE */
+
 /* What an attribute or label tells. "Reporter" is whoever sent the span or metric. */
 typedef enum {
     ROLE_NONE,
@@ -53,6 +83,14 @@ typedef enum {
     ROLE_QUANTILE,    /* of a gauge that is a quantile: 0.99 */
     ROLE_STATISTIC,   /* of a gauge: Average, p50, p99, Sum, … */
     ROLE_DURATION_MS, /* of access logs */
+    ROLE_DURATION_NS, /* the same in nanoseconds */
+    ROLE_OTHER,       /* the other end: the callee where the caller's side speaks, else the caller */
+    ROLE_OTHER_NAMESPACE,
+    ROLE_OTHER_CLUSTER,
+    ROLE_CALLER_IDENTITY, /* the caller's certificate: names the caller where a service of that name is known */
+    ROLE_EVIDENCE,        /* says which mesh speaks, and nothing else */
+    ROLE_WORKLOAD,        /* of resources: the reporter's service where ROLE_SERVICE is untold or a scrape job's name */
+    ROLE_SCRAPED,         /* of resources: somebody scraped this, so that ROLE_SERVICE is the name of a job */
     ROLES
 } role_t;
 
@@ -62,11 +100,19 @@ extern const char *const role_names[ROLES]; /* as the configuration spells them:
 typedef enum {
     FORM_TEXT,
     FORM_HOST,           /* "reviews.shop.svc.cluster.local:9080": service and namespace */
-    FORM_ISTIO_CLUSTER,  /* "outbound|9080|v2|reviews.shop.svc.cluster.local": callee, namespace, version */
+    FORM_ISTIO_CLUSTER,  /* an Envoy cluster of any mesh (clusters.c): callee, namespace, version, and which mesh; as
+                          * Istio's "outbound|9080|v2|reviews.shop.svc.cluster.local" */
     FORM_ISTIO_NODE,     /* "sidecar~10.1.2.3~pod.ns~ns.svc.cluster.local": instance, namespace */
     FORM_NAME_NAMESPACE, /* "reviews.shop": service and namespace */
     FORM_KNOWN,     /* text that may also say nothing: "unknown", "latest", "-", "PassthroughCluster" … are absent */
     FORM_ISTIO_SNI, /* "outbound_.9080_.v2_.reviews.shop.svc.cluster.local": as FORM_ISTIO_CLUSTER */
+    FORM_SERVICE,   /* FORM_KNOWN, or Kuma's "reviews_shop_svc_9080" and resource identifiers: service, namespace */
+    FORM_OWN,       /* FORM_KNOWN, and "default" says nothing either: namespaces and meshes where there is only one */
+    FORM_TARGET,    /* gRPC's "dns:///reviews.shop.svc:9080": as FORM_HOST */
+    FORM_LINKERD_IDENTITY, /* "reviews.shop.serviceaccount.identity.linkerd.cluster.local": service account, namespace
+                            */
+    FORM_TRAEFIK_SERVICE,  /* "shop-reviews-9080@kubernetescrd": without provider; see split_t */
+    FORM_APP_MESH_NODE,    /* "reviews-v1_shop": see split_t */
     FORMS
 } form_t;
 
@@ -78,6 +124,7 @@ typedef struct {
     form_t form;
     uint8_t rank; /* where several keys of one item have the same role, the highest rank wins; rows begin at 1, since
                    * the parts of a form that speak for other roles (a host's namespace) have 0 */
+    uint8_t mesh; /* mesh_t: nobody else uses this key; MESH_NONE = it is no evidence */
 } dialect_attribute_t;
 
 /* What a metric measures. */
@@ -113,18 +160,28 @@ typedef struct {
                            * reporter is the caller where no label says otherwise), nothing when an end is not told */
     const char *gauge;    /* signal name for SIGNAL_GAUGE: "cpu.utilization", "inflight", … */
     role_t needs;         /* points without a label of this role are not meant (common names such as "duration") */
+    role_t told;          /* what the name itself tells, as a label of this role with the text `as` would: a side, a */
+    const char *as;       /* class of status; NULL = nothing */
 } dialect_metric_t;
 
-typedef struct {
+typedef struct dialect {
     const char *name;  /* "istio" */
     const char *strip; /* prefix that metric names may also have ("istiocustom."), or NULL; other names with it are
                         * known to be this dialect's, and left out */
+    bool sidecars;     /* proxies beside services report: the name of a scrape job is never the service */
     bool labels_only;  /* both ends of a call are told by labels, never by the resource (which is a scrape job) */
     const dialect_attribute_t *resource; /* NULL = none */
     const dialect_attribute_t *span;
     const dialect_attribute_t *label; /* of metric points */
     const dialect_attribute_t *log;
     const dialect_metric_t *metrics;
+    mesh_t mesh;                    /* whose metrics these are; MESH_NONE = anybody's */
+    const char *scope;              /* name of the instrumentation scope that is this dialect's alone, or NULL */
+    const dialect_metric_t *scoped; /* common names that mean something else in that scope, or NULL */
+    const struct dialect *beside;   /* labels are read on the metrics of that dialect too (a mesh's on Envoy's) */
+    const char *side;               /* whose side speaks where neither a label nor a row tells, or NULL */
+    role_t before;                  /* not ROLE_NONE: rows of `metrics` are endings of names, and what stands before the
+                                     * ending (and a '_') plays this role */
 } dialect_t;
 
 /* The built-in ones, in order of precedence, ended by NULL (list.c). */
@@ -169,10 +226,12 @@ typedef struct {
     const dialect_t *dialect;
     const dialect_metric_t *metric;
     const dialect_keys_t *labels; /* of the dialect; for dialect_find() */
+    slice_t before;               /* what stands before the ending, see dialect_t.before; borrowed from the name */
 } dialect_rule_t;
 
 typedef struct dialect_set {
     dialect_keys_t resource, span, log; /* all dialects together: the first dialect that has a key decides */
+    uint64_t span_evidence;             /* bit per role: roles of spans whose keys can tell the mesh */
     struct dialect_index *index;        /* metric name -> rule, and the labels of each dialect */
 } dialect_set_t;
 
@@ -185,16 +244,30 @@ enum { DIALECT_ROWS_MAX = 700, DIALECT_EXTRA_ROWS_MAX = 200, DIALECT_EXTRA_MAX =
 dialect_set_t *dialect_set_new(const dialect_t *const *extra);
 void dialect_set_free(dialect_set_t *set);
 
-/* The rule for a metric name; rule->metric is NULL when no dialect knows it. */
-dialect_rule_t dialect_metric(const dialect_set_t *set, slice_t name);
+/* The dialect of an instrumentation scope; NULL when it is nobody's. */
+const dialect_t *dialect_of_scope(const dialect_set_t *set, slice_t scope);
+
+/* The rule for a metric name; rule->metric is NULL when no dialect knows it. `scope` may be NULL. */
+dialect_rule_t dialect_metric(const dialect_set_t *set, const dialect_t *scope, slice_t name);
 
 /* Factor from a metric's unit to seconds, bytes or a ratio: by the rule's scale, else by the unit ("ms", "By", "%"),
  * else by the name's suffix ("_milliseconds"); 1 when nothing tells. */
 double dialect_scale(const dialect_metric_t *metric, slice_t name, slice_t unit);
 
+/* Names that hold a namespace too, joined by a sign that both may contain, cannot be taken apart by themselves: only a
+ * service that is known tells where to cut (calls_split). */
+typedef enum {
+    SPLIT_NONE,
+    SPLIT_NAMESPACE_FIRST, /* "namespace-name-port" */
+    SPLIT_NAMESPACE_LAST,  /* "name_namespace" */
+} split_t;
+
 /* Parts of a name after its form was read; absent parts are empty. Borrowed from `text`. */
 typedef struct {
     slice_t name, namespace_name, version;
+    mesh_t mesh; /* whose shape it has */
+    split_t split;
+    bool none; /* says that there is none (FORM_OWN), which is more than saying nothing */
 } dialect_name_t;
 
 dialect_name_t dialect_read(form_t form, slice_t text);
@@ -217,7 +290,11 @@ typedef enum {
     SIDE_CALLEE,
     SIDE_BETWEEN, /* a waypoint: it stands for the callee, without being one of its instances */
     SIDE_INSIDE,  /* spans within one service */
+    SIDE_BEFORE,  /* a caller's proxy where no other speaks for the callee: see sighting.h */
 } side_t;
 side_t dialect_side(slice_t text);
+
+/* What a name in this form tells of the side that speaks, as a text for dialect_side; empty when nothing. */
+slice_t dialect_form_side(form_t form, slice_t text);
 
 #endif

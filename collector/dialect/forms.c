@@ -1,135 +1,160 @@
 /* How names, statuses and sides are written by proxies and SDKs. Sources: Envoy's access-log response flags
  * (StreamInfo), Istio's cluster naming (BuildSubsetKey), gRPC's status codes, OpenTelemetry's span status rules. */
-#include "collector/dialect/dialect.h"
+#include "collector/dialect/forms.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
-static slice_t part(slice_t text, size_t from, size_t to) {
-    return slice_of(text.data + from, to - from);
-}
-
 /* Position of a byte at or after `from`; text.len when it is not there. */
-static size_t find(slice_t text, size_t from, char byte) {
+size_t forms_find(slice_t text, size_t from, char byte) {
     if (from >= text.len) return text.len;
     const uint8_t *at = memchr(text.data + from, byte, text.len - from);
     return at == NULL ? text.len : (size_t)(at - text.data);
 }
 
-static bool one_of(slice_t text, const char *const *words) {
+bool forms_one_of(slice_t text, const char *const *words) {
     for (; *words != NULL; words++)
         if (slice_is(text, *words)) return true;
     return false;
 }
 
-static bool starts_one_of(slice_t text, const char *const *prefixes) {
+bool forms_starts_one_of(slice_t text, const char *const *prefixes) {
     for (; *prefixes != NULL; prefixes++)
         if (slice_starts(text, *prefixes)) return true;
     return false;
 }
 
-/* Names that stand for "not known" or for no service at all. "Kubernetes" is Istio's name for the only cluster. */
-static bool tells_nothing(slice_t text) {
+/* Names that stand for "not known" or for no service at all. "Kubernetes" is Istio's name for the only cluster;
+ * "linkerd-proxy" is what all of Linkerd's proxies call themselves. */
+bool forms_tells_nothing(slice_t text) {
     static const char *const words[] = {
-        "-", "unknown", "latest", "Kubernetes", "BlackHoleCluster", "PassthroughCluster", NULL};
+        "-", "unknown", "latest", "Kubernetes", "BlackHoleCluster", "PassthroughCluster", "linkerd-proxy", NULL};
     static const char *const prefixes[] = {"unknown_service", "InboundPassthroughCluster", NULL};
-    return one_of(text, words) || starts_one_of(text, prefixes);
+    return forms_one_of(text, words) || forms_starts_one_of(text, prefixes);
 }
 
 /* "host:port" without the port; "[::1]:80" without brackets and port; several colons are an address of IPv6. */
 static slice_t without_port(slice_t text) {
-    if (text.len > 0 && text.data[0] == '[') return part(text, 1, find(text, 1, ']'));
-    size_t colon = find(text, 0, ':');
-    if (find(text, colon + 1, ':') < text.len) return text;
-    return part(text, 0, colon);
+    if (text.len > 0 && text.data[0] == '[') return forms_part(text, 1, forms_find(text, 1, ']'));
+    size_t colon = forms_find(text, 0, ':');
+    if (forms_find(text, colon + 1, ':') < text.len) return text;
+    return forms_part(text, 0, colon);
 }
 
 /* The third label of a Kubernetes name says so: "reviews.shop.svc" with or without a domain behind. All other dotted
  * names are hosts outside, taken whole. */
-static dialect_name_t read_host(slice_t text) {
+dialect_name_t forms_host(slice_t text) {
     text = without_port(text);
-    if (tells_nothing(text)) return (dialect_name_t){0};
-    size_t first = find(text, 0, '.');
-    size_t second = find(text, first + 1, '.');
-    slice_t third = second < text.len ? part(text, second + 1, find(text, second + 1, '.')) : slice_of(NULL, 0);
+    if (forms_tells_nothing(text)) return (dialect_name_t){0};
+    size_t first = forms_find(text, 0, '.');
+    size_t second = forms_find(text, first + 1, '.');
+    slice_t third =
+        second < text.len ? forms_part(text, second + 1, forms_find(text, second + 1, '.')) : slice_of(NULL, 0);
     if (first > 0 && second > first + 1 && slice_is(third, "svc"))
-        return (dialect_name_t){.name = part(text, 0, first), .namespace_name = part(text, first + 1, second)};
+        return (dialect_name_t){.name = forms_part(text, 0, first),
+                                .namespace_name = forms_part(text, first + 1, second)};
     return (dialect_name_t){.name = text};
-}
-
-/* Clusters that Envoy and its control planes need for themselves, and the proxy's own application. */
-static bool own_cluster(slice_t text) {
-    static const char *const words[] = {"xds-grpc",  "sds-grpc",    "prometheus_stats", "agent", "zipkin",
-                                        "local_app", "local_agent", "self_admin",       NULL};
-    static const char *const prefixes[] = {"inbound|", "localhost_", "self_inbound_", "opentelemetry_collector", NULL};
-    return one_of(text, words) || starts_one_of(text, prefixes) || tells_nothing(text);
-}
-
-static dialect_name_t read_istio_cluster(slice_t text) {
-    if (text.len > 0 && text.data[text.len - 1] == ';') text.len--;
-    if (own_cluster(text)) return (dialect_name_t){0};
-    size_t port = find(text, 0, '|');
-    if (port == text.len) return read_host(text);
-    size_t subset = find(text, port + 1, '|');
-    size_t host = find(text, subset + 1, '|');
-    if (host == text.len) return (dialect_name_t){0};
-    dialect_name_t name = read_host(part(text, host + 1, text.len));
-    if (host > subset + 1) name.version = part(text, subset + 1, host);
-    return name;
 }
 
 /* The same parts, each but the last ended by "_." ("outbound_.9080_.v2_.reviews.shop.svc.cluster.local"). */
 static dialect_name_t read_istio_sni(slice_t text) {
-    if (!slice_starts(text, "outbound_.")) return read_host(text);
+    if (!slice_starts(text, "outbound_.")) return forms_host(text);
     slice_t parts[2];
     size_t at = strlen("outbound_.");
     for (int i = 0; i < 2; i++) {
         size_t end = at;
         while (end + 1 < text.len && !(text.data[end] == '_' && text.data[end + 1] == '.')) end++;
         if (end + 2 > text.len) return (dialect_name_t){0};
-        parts[i] = part(text, at, end);
+        parts[i] = forms_part(text, at, end);
         at = end + 2;
     }
-    dialect_name_t name = read_host(part(text, at, text.len));
+    dialect_name_t name = forms_host(forms_part(text, at, text.len));
     name.version = parts[1];
     return name;
 }
 
 /* "name.namespace"; a name may hold dots itself, a namespace cannot. */
 static dialect_name_t read_name_namespace(slice_t text) {
-    if (tells_nothing(text)) return (dialect_name_t){0};
+    if (forms_tells_nothing(text)) return (dialect_name_t){0};
     size_t dot = text.len;
     for (size_t i = text.len; i > 0 && dot == text.len; i--)
         if (text.data[i - 1] == '.') dot = i - 1;
     if (dot == text.len || dot == 0 || dot + 1 == text.len) return (dialect_name_t){.name = text};
-    return (dialect_name_t){.name = part(text, 0, dot), .namespace_name = part(text, dot + 1, text.len)};
+    return (dialect_name_t){.name = forms_part(text, 0, dot), .namespace_name = forms_part(text, dot + 1, text.len)};
 }
 
 /* "type~ip~pod.namespace~domain" */
 static dialect_name_t read_istio_node(slice_t text) {
-    size_t ip = find(text, 0, '~');
-    size_t pod = find(text, ip + 1, '~');
-    size_t domain = find(text, pod + 1, '~');
+    size_t ip = forms_find(text, 0, '~');
+    size_t pod = forms_find(text, ip + 1, '~');
+    size_t domain = forms_find(text, pod + 1, '~');
     if (domain == text.len) return (dialect_name_t){0};
-    return read_name_namespace(part(text, pod + 1, domain));
+    return read_name_namespace(forms_part(text, pod + 1, domain));
+}
+
+/* "reviews.shop.serviceaccount.identity.linkerd.cluster.local". Whoever has no account of their own shares "default".
+ */
+static dialect_name_t read_linkerd_identity(slice_t text) {
+    size_t first = forms_find(text, 0, '.'), second = forms_find(text, first + 1, '.');
+    if (second >= text.len || !slice_starts(forms_part(text, second + 1, text.len), "serviceaccount."))
+        return (dialect_name_t){0};
+    slice_t name = forms_part(text, 0, first);
+    if (slice_is(name, "default")) return (dialect_name_t){0};
+    return (dialect_name_t){.name = name, .namespace_name = forms_part(text, first + 1, second)};
+}
+
+/* Traefik's names end in the provider that told of them. */
+static dialect_name_t read_traefik_service(slice_t text) {
+    slice_t name = forms_part(text, 0, forms_find(text, 0, '@'));
+    return (dialect_name_t){.name = name, .split = SPLIT_NAMESPACE_FIRST};
+}
+
+/* "dns:///reviews.shop.svc:9080", "xds:///reviews:9080": gRPC's targets, scheme and authority first. */
+static dialect_name_t read_target(slice_t text) {
+    size_t slash = text.len;
+    while (slash > 0 && text.data[slash - 1] != '/') slash--;
+    return forms_host(forms_part(text, slash, text.len));
+}
+
+static dialect_name_t read_own(slice_t text) {
+    if (slice_is(text, "default")) return (dialect_name_t){.none = true};
+    return forms_tells_nothing(text) ? (dialect_name_t){0} : (dialect_name_t){.name = text};
+}
+
+static dialect_name_t read_service(slice_t text) {
+    dialect_name_t name = forms_kuma(text);
+    if (name.mesh != MESH_NONE) return name;
+    return forms_tells_nothing(text) ? (dialect_name_t){0} : (dialect_name_t){.name = text};
 }
 
 dialect_name_t dialect_read(form_t form, slice_t text) {
     if (text.len == 0) return (dialect_name_t){0};
     switch (form) {
     case FORM_HOST:
-        return read_host(text);
+        return forms_host(text);
     case FORM_ISTIO_CLUSTER:
-        return read_istio_cluster(text);
+        return forms_envoy_cluster(text);
     case FORM_ISTIO_SNI:
         return read_istio_sni(text);
     case FORM_ISTIO_NODE:
         return read_istio_node(text);
     case FORM_NAME_NAMESPACE:
         return read_name_namespace(text);
+    case FORM_SERVICE:
+        return read_service(text);
+    case FORM_TARGET:
+        return read_target(text);
+    case FORM_OWN:
+        return read_own(text);
+    case FORM_LINKERD_IDENTITY:
+        return read_linkerd_identity(text);
+    case FORM_TRAEFIK_SERVICE:
+        return read_traefik_service(text);
+    case FORM_APP_MESH_NODE:
+        return (dialect_name_t){.name = text, .split = SPLIT_NAMESPACE_LAST};
     case FORM_KNOWN:
-        return tells_nothing(text) ? (dialect_name_t){0} : (dialect_name_t){.name = text};
+        return forms_tells_nothing(text) ? (dialect_name_t){0} : (dialect_name_t){.name = text};
     default:
         return (dialect_name_t){.name = text};
     }
@@ -217,8 +242,8 @@ static failure_t flag_failure(slice_t flag) {
 
 failure_t dialect_flags_failure(slice_t flags) {
     for (size_t at = 0; at < flags.len;) {
-        size_t comma = find(flags, at, ',');
-        failure_t failure = flag_failure(part(flags, at, comma));
+        size_t comma = forms_find(flags, at, ',');
+        failure_t failure = flag_failure(forms_part(flags, at, comma));
         if (failure != FAILURE_NONE) return failure;
         at = comma + 1;
     }
@@ -251,10 +276,12 @@ bool dialect_error(slice_t text) {
     static const char *const fine[] = {"false",          "False", "0",  "unset", "Unset",
                                        "UNSET",          "ok",    "Ok", "OK",    "STATUS_CODE_UNSET",
                                        "STATUS_CODE_OK", NULL};
-    return text.len > 0 && !one_of(text, fine);
+    return text.len > 0 && !forms_one_of(text, fine);
 }
 
-/* Envoy's listeners begin with a side as well ("inbound_0.0.0.0_9080", "egress_http"), and so do Istio's clusters. */
+/* Envoy's listeners begin with a side as well ("inbound_0.0.0.0_9080", "egress_http"), and so do Istio's clusters; or
+ * they are named after what listens (Consul's public_listener and upstreams, Kuma's localhost and services). The name
+ * of a cluster tells it too: where it names somebody, a caller speaks. */
 side_t dialect_side(slice_t text) {
     static const struct {
         const char *prefix;
@@ -263,6 +290,7 @@ side_t dialect_side(slice_t text) {
         {"source", SIDE_CALLER},
         {"destination", SIDE_CALLEE},
         {"waypoint", SIDE_BETWEEN},
+        {"before", SIDE_BEFORE},
         {"client", SIDE_CALLER},
         {"server", SIDE_CALLEE},
         {"outbound", SIDE_CALLER},
@@ -270,6 +298,12 @@ side_t dialect_side(slice_t text) {
         {"egress", SIDE_CALLER},
         {"ingress", SIDE_CALLEE},
         {"public_listener", SIDE_CALLEE},
+        {"local_app", SIDE_CALLEE},
+        {"cds_ingress_", SIDE_CALLEE},
+        {"localhost_", SIDE_CALLEE},
+        {"self_inbound", SIDE_CALLEE},
+        {"upstream", SIDE_CALLER},
+        {"kri_", SIDE_CALLER},
         {"admin", SIDE_INSIDE},
         {"stats", SIDE_INSIDE},
         {"agent", SIDE_INSIDE},
@@ -279,9 +313,19 @@ side_t dialect_side(slice_t text) {
         {"SPAN_KIND_CONSUMER", SIDE_CALLEE},
         {"SPAN_KIND_INTERNAL", SIDE_INSIDE},
     };
+    if (text.len == 0) return SIDE_UNTOLD;
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++)
         if (slice_starts(text, sides[i].prefix)) return sides[i].side;
-    return SIDE_UNTOLD;
+    dialect_name_t cluster = forms_envoy_cluster(text);
+    if (cluster.mesh == MESH_NONE) return SIDE_UNTOLD;
+    return cluster.name.len > 0 ? SIDE_CALLER : SIDE_CALLEE;
+}
+
+/* Istio's clusters begin with their side, others' are the callers' where they name somebody; services in Traefik's
+ * spelling are what it sends to. */
+slice_t dialect_form_side(form_t form, slice_t text) {
+    if (form == FORM_TRAEFIK_SERVICE) return slice_text("before");
+    return form == FORM_ISTIO_CLUSTER ? text : slice_of(NULL, 0);
 }
 
 static bool ends(slice_t text, const char *suffix) {

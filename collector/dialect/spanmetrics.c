@@ -5,39 +5,39 @@
 #include "collector/dialect/tables.h"
 
 static const dialect_attribute_t label[] = {
-    {"service.name", ROLE_SERVICE, FORM_KNOWN, 9},
-    {"service", ROLE_SERVICE, FORM_KNOWN, 8},
-    {"service.namespace", ROLE_NAMESPACE, FORM_TEXT, 9},
-    {"k8s.namespace.name", ROLE_NAMESPACE, FORM_TEXT, 8},
-    {"service.version", ROLE_VERSION, FORM_TEXT, 9},
-    {"service.instance.id", ROLE_INSTANCE, FORM_TEXT, 8},
-    {"k8s.pod.name", ROLE_INSTANCE, FORM_TEXT, 9},
-    {"span.name", ROLE_OPERATION, FORM_TEXT, 9},
-    {"operation", ROLE_OPERATION, FORM_TEXT, 8},
-    {"span.kind", ROLE_SPAN_KIND, FORM_TEXT, 9},
-    {"status.code", ROLE_ERROR, FORM_TEXT, 9},
-    {"failed", ROLE_ERROR, FORM_TEXT, 8},
-    {"http.response.status_code", ROLE_HTTP_STATUS, FORM_TEXT, 9},
-    {"http.status_code", ROLE_HTTP_STATUS, FORM_TEXT, 8},
-    {"rpc.grpc.status_code", ROLE_GRPC_STATUS, FORM_TEXT, 9},
-    {"peer.service", ROLE_PEER, FORM_TEXT, 9},
-    {"server.address", ROLE_PEER_HOST, FORM_HOST, 9},
-    {"db.system", ROLE_DATABASE, FORM_TEXT, 8},
-    {"db.system.name", ROLE_DATABASE, FORM_TEXT, 9},
-    {"client", ROLE_CALLER, FORM_TEXT, 9},
-    {"server", ROLE_CALLEE, FORM_TEXT, 9},
-    {"client_service.namespace", ROLE_CALLER_NAMESPACE, FORM_TEXT, 9},
-    {"client_k8s.namespace.name", ROLE_CALLER_NAMESPACE, FORM_TEXT, 8},
-    {"server_service.namespace", ROLE_CALLEE_NAMESPACE, FORM_TEXT, 9},
-    {"server_k8s.namespace.name", ROLE_CALLEE_NAMESPACE, FORM_TEXT, 8},
-    {"server_service.version", ROLE_CALLEE_VERSION, FORM_TEXT, 9},
-    {"connection_type", ROLE_PROTOCOL, FORM_TEXT, 9},
-    {NULL, ROLE_NONE, FORM_TEXT, 0},
+    {"service.name", ROLE_SERVICE, FORM_KNOWN, 9, MESH_NONE},
+    {"service", ROLE_SERVICE, FORM_KNOWN, 8, MESH_NONE},
+    {"service.namespace", ROLE_NAMESPACE, FORM_TEXT, 9, MESH_NONE},
+    {"k8s.namespace.name", ROLE_NAMESPACE, FORM_TEXT, 8, MESH_NONE},
+    {"service.version", ROLE_VERSION, FORM_TEXT, 9, MESH_NONE},
+    {"service.instance.id", ROLE_INSTANCE, FORM_TEXT, 8, MESH_NONE},
+    {"k8s.pod.name", ROLE_INSTANCE, FORM_TEXT, 9, MESH_NONE},
+    {"span.name", ROLE_OPERATION, FORM_TEXT, 9, MESH_NONE},
+    {"operation", ROLE_OPERATION, FORM_TEXT, 8, MESH_NONE},
+    {"span.kind", ROLE_SPAN_KIND, FORM_TEXT, 9, MESH_NONE},
+    {"status.code", ROLE_ERROR, FORM_TEXT, 9, MESH_NONE},
+    {"failed", ROLE_ERROR, FORM_TEXT, 8, MESH_NONE},
+    {"http.response.status_code", ROLE_HTTP_STATUS, FORM_TEXT, 9, MESH_NONE},
+    {"http.status_code", ROLE_HTTP_STATUS, FORM_TEXT, 8, MESH_NONE},
+    {"rpc.grpc.status_code", ROLE_GRPC_STATUS, FORM_TEXT, 9, MESH_NONE},
+    {"peer.service", ROLE_PEER, FORM_TEXT, 9, MESH_NONE},
+    {"server.address", ROLE_PEER_HOST, FORM_HOST, 9, MESH_NONE},
+    {"db.system", ROLE_DATABASE, FORM_TEXT, 8, MESH_NONE},
+    {"db.system.name", ROLE_DATABASE, FORM_TEXT, 9, MESH_NONE},
+    {"client", ROLE_CALLER, FORM_TEXT, 9, MESH_NONE},
+    {"server", ROLE_CALLEE, FORM_TEXT, 9, MESH_NONE},
+    {"client_service.namespace", ROLE_CALLER_NAMESPACE, FORM_TEXT, 9, MESH_NONE},
+    {"client_k8s.namespace.name", ROLE_CALLER_NAMESPACE, FORM_TEXT, 8, MESH_NONE},
+    {"server_service.namespace", ROLE_CALLEE_NAMESPACE, FORM_TEXT, 9, MESH_NONE},
+    {"server_k8s.namespace.name", ROLE_CALLEE_NAMESPACE, FORM_TEXT, 8, MESH_NONE},
+    {"server_service.version", ROLE_CALLEE_VERSION, FORM_TEXT, 9, MESH_NONE},
+    {"connection_type", ROLE_PROTOCOL, FORM_TEXT, 9, MESH_NONE},
+    {NULL, ROLE_NONE, FORM_TEXT, 0, MESH_NONE},
 };
 
-#define SPANS(signal, scale) signal, scale, OBSERVER_DERIVED, ENTITY_SERVICE, NULL, ROLE_SPAN_KIND
-#define GRAPH(signal)        signal, 0, OBSERVER_DERIVED, ENTITY_EDGE, NULL, ROLE_CALLEE
-#define IGNORED              SIGNAL_IGNORED, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE
+#define SPANS(signal, scale) signal, scale, OBSERVER_DERIVED, ENTITY_SERVICE, NULL, ROLE_SPAN_KIND, ROLE_NONE, NULL
+#define GRAPH(signal)        signal, 0, OBSERVER_DERIVED, ENTITY_EDGE, NULL, ROLE_CALLEE, ROLE_NONE, NULL
+#define IGNORED              SIGNAL_IGNORED, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
 
 static const dialect_metric_t metrics[] = {
     {"traces.span.metrics.calls", SPANS(SIGNAL_REQUESTS, 0)},

@@ -32,24 +32,72 @@ static bool reports(fold_t *fold, uint32_t service) {
     return (*peer_flags(fold, service) & PEER_REPORTS) != 0;
 }
 
-static bool known(fold_t *fold, uint32_t service) {
+bool calls_known(fold_t *fold, uint32_t service) {
     return (*peer_flags(fold, service) & (PEER_REPORTS | PEER_NAMED)) != 0;
 }
 
-uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
-    if (peer == NAME_NONE || known(fold, peer)) return peer;
-    slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
-    const uint8_t *slash = memchr(from.data, '/', from.len);
-    if (slash == NULL || memchr(name.data, '/', name.len) != NULL) return peer;
-    const uint8_t *at = memchr(from.data, '@', from.len);
-    size_t prefix = (size_t)(slash - from.data) + 1, suffix = at == NULL ? 0 : from.len - (size_t)(at - from.data);
+/* The id of prefix, name and suffix as one name, if that is known; else NAME_NONE. */
+static uint32_t find_known(fold_t *fold, slice_t prefix, slice_t name, slice_t suffix) {
     char full[NAME_BYTES_MAX];
-    if (prefix + name.len + suffix > sizeof full) return peer;
-    memcpy(full, from.data, prefix);
-    memcpy(full + prefix, name.data, name.len);
-    if (suffix > 0) memcpy(full + prefix + name.len, at, suffix);
-    uint32_t id = names_find(&fold->shard.names, slice_of(full, prefix + name.len + suffix));
-    return id != UINT32_MAX && known(fold, id) ? id : peer;
+    if (prefix.len + name.len + suffix.len > sizeof full) return NAME_NONE;
+    if (prefix.len > 0) memcpy(full, prefix.data, prefix.len);
+    memcpy(full + prefix.len, name.data, name.len);
+    if (suffix.len > 0) memcpy(full + prefix.len + name.len, suffix.data, suffix.len);
+    uint32_t id = names_find(&fold->shard.names, slice_of(full, prefix.len + name.len + suffix.len));
+    return id != UINT32_MAX && calls_known(fold, id) ? id : NAME_NONE;
+}
+
+uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
+    if (peer == NAME_NONE || calls_known(fold, peer)) return peer;
+    slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
+    if (name.len == 0 || from.len == 0) return peer;
+    const uint8_t *slash = memchr(from.data, '/', from.len), *at = memchr(from.data, '@', from.len);
+    slice_t prefix = slice_of(from.data, slash == NULL ? 0 : (size_t)(slash - from.data) + 1);
+    slice_t suffix = at == NULL ? slice_of(NULL, 0) : slice_of(at, from.len - (size_t)(at - from.data));
+    if (memchr(name.data, '/', name.len) != NULL) prefix.len = 0;
+    if (memchr(name.data, '@', name.len) != NULL) suffix.len = 0;
+    if (prefix.len + suffix.len == 0) return peer;
+    uint32_t id = find_known(fold, prefix, name, suffix);
+    return id != NAME_NONE ? id : peer;
+}
+
+/* "namespace/name@cluster", if known. */
+static uint32_t find_joined(fold_t *fold, slice_t namespace_name, slice_t name, slice_t cluster) {
+    char space[NAME_BYTES_MAX * 2 + 2];
+    if (namespace_name.len == 0 || name.len == 0 || namespace_name.len + cluster.len + 2 > sizeof space)
+        return NAME_NONE;
+    memcpy(space, namespace_name.data, namespace_name.len);
+    space[namespace_name.len] = '/';
+    char *suffix = space + namespace_name.len + 1;
+    size_t suffix_len = 0;
+    if (cluster.len > 0) {
+        suffix[0] = '@';
+        memcpy(suffix + 1, cluster.data, cluster.len);
+        suffix_len = cluster.len + 1;
+    }
+    return find_known(fold, slice_of(space, namespace_name.len + 1), name, slice_of(suffix, suffix_len));
+}
+
+/* Where the port begins that a name ends with, the sign before it left out; 0 when it ends with none. */
+static size_t before_port(slice_t name) {
+    size_t end = name.len;
+    while (end > 0 && name.data[end - 1] >= '0' && name.data[end - 1] <= '9') end--;
+    return end == name.len || end == 0 || name.data[end - 1] != '-' ? 0 : end - 1;
+}
+
+uint32_t calls_split(fold_t *fold, slice_t name, split_t split, slice_t cluster) {
+    bool first = split == SPLIT_NAMESPACE_FIRST;
+    size_t end = first ? before_port(name) : name.len;
+    uint32_t found = NAME_NONE;
+    for (size_t i = 1; i + 1 < end; i++) {
+        if (name.data[i] != (first ? '-' : '_')) continue;
+        slice_t left = slice_of(name.data, i), right = slice_of(name.data + i + 1, end - i - 1);
+        uint32_t id = first ? find_joined(fold, left, right, cluster) : find_joined(fold, right, left, cluster);
+        if (id == NAME_NONE || id == found) continue;
+        if (found != NAME_NONE) return NAME_NONE;
+        found = id;
+    }
+    return found;
 }
 
 static cell_t *edge_cell(fold_t *fold, uint32_t caller, uint32_t callee, const half_t *half, observer_t observer) {

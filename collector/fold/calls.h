@@ -19,8 +19,15 @@ void calls_reporter(fold_t *fold, uint32_t service);
 /* Notes that metrics or logs speak of a service under this name. */
 void calls_named(fold_t *fold, uint32_t service);
 
+/* Whether spans, metrics or logs speak of a service under this name. */
+bool calls_known(fold_t *fold, uint32_t service);
+
+/* The one known service that a name of several joined parts can mean, in this cluster; NAME_NONE when there is none, or
+ * more than one. */
+uint32_t calls_split(fold_t *fold, slice_t name, split_t split, slice_t cluster);
+
 /* The callee as the rest of the mesh calls it: a bare name that nobody goes by is looked for in the caller's namespace
- * and cluster. */
+ * and cluster, a qualified one in its cluster. */
 uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer);
 
 void calls_save(const fold_t *fold, buffer_t *out);

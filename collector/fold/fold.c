@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "collector/fold/calls.h"
+#include "collector/fold/meshes.h"
 #include "collector/fold/recent.h"
+#include "collector/fold/sighting.h"
 
 #include <stdlib.h>
 
@@ -47,6 +49,8 @@ void fold_free(fold_t *fold) {
     identity_free(fold->identity);
     shard_fini(&fold->shard);
     free(fold->peers);
+    free(fold->seen_in);
+    table_fini(&fold->edges);
     free(fold);
 }
 
@@ -116,6 +120,8 @@ static void settle(fold_t *fold) {
     shard_expire(&fold->shard, target);
     if (fold->shard.live == live) return;
     identity_forget(fold->identity);
+    meshes_forget(fold);
+    sighting_learn_edges(fold);
     memset(fold->operations, 0, OPERATION_MEMOS * sizeof *fold->operations);
 }
 
@@ -127,6 +133,7 @@ err_t fold_record(fold_t *fold, otlp_kind_t kind, int64_t arrival_ns, slice_t bo
     }
     if (fold->sink.request != NULL) fold->sink.request(fold->sink.context, kind, body);
     err_t err = folders[kind](fold, arrival_ns, body);
+    meshes_flush(fold);
     if (arrival_ns > fold->arrival_ns) fold->arrival_ns = arrival_ns;
     settle(fold);
     return err;
@@ -175,6 +182,7 @@ err_t fold_load(fold_t *fold, slice_t bytes) {
     if (!bytes_varint(&in, &version)) return ERR_MALFORMED;
     if (version != FOLD_STATE_VERSION) return ERR_FOREIGN;
     if (!load_times(fold, &in) || !shard_load(&fold->shard, &in)) return ERR_MALFORMED;
+    sighting_learn_edges(fold);
     err_t err = calls_load(fold, &in);
     if (err == ERR_OK) err = recent_load(fold->recent, &in);
     if (err == ERR_OK) err = delta_load(fold->delta, &in);

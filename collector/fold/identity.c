@@ -55,11 +55,12 @@ static void set_text(roles_t *roles, role_t role, uint8_t rank, slice_t text) {
     if (text.len == 0 || roles->rank[role] > rank) return;
     roles->text[role] = text;
     roles->rank[role] = (uint8_t)(rank + 1);
+    roles->split[role] = SPLIT_NONE;
 }
 
 /* Where the namespace and version that stand beside a name in one text belong. */
 static role_t namespace_role(role_t role) {
-    if (role == ROLE_CALLER) return ROLE_CALLER_NAMESPACE;
+    if (role == ROLE_CALLER || role == ROLE_CALLER_IDENTITY) return ROLE_CALLER_NAMESPACE;
     return role == ROLE_SERVICE || role == ROLE_INSTANCE ? ROLE_NAMESPACE : ROLE_CALLEE_NAMESPACE;
 }
 
@@ -68,12 +69,20 @@ static role_t version_role(role_t role) {
 }
 
 void roles_set(roles_t *roles, const dialect_attribute_t *row, slice_t text) {
+    if (text.len > 0 && roles->mesh == MESH_NONE) roles->mesh = (mesh_t)row->mesh;
     if (row->form == FORM_TEXT) {
         set_text(roles, row->role, row->rank, text);
         return;
     }
     dialect_name_t parts = dialect_read(row->form, text);
     set_text(roles, row->role, row->rank, parts.name);
+    if (parts.name.len > 0 && roles->text[row->role].data == parts.name.data)
+        roles->split[row->role] = (uint8_t)parts.split;
+    if (parts.none && roles->rank[row->role] <= row->rank) {
+        roles->text[row->role] = slice_of(NULL, 0);
+        roles->rank[row->role] = (uint8_t)(row->rank + 1);
+    }
+    if (roles->mesh == MESH_NONE) roles->mesh = parts.mesh;
     /* parts are weaker than an attribute of their own */
     if (roles->rank[namespace_role(row->role)] == 0)
         set_text(roles, namespace_role(row->role), 0, parts.namespace_name);
@@ -121,7 +130,11 @@ static void read_resource(identity_t *identity, slice_t bytes, resource_t *resou
     roles_t roles;
     roles_clear(&roles);
     read_attributes(identity, bytes, &roles, space);
-    slice_t name = roles.text[ROLE_SERVICE].len > 0 ? roles.text[ROLE_SERVICE] : slice_text("unknown");
+    slice_t name = roles.text[ROLE_SERVICE], workload = roles.text[ROLE_WORKLOAD];
+    bool scraped = roles.text[ROLE_SCRAPED].len > 0;
+    if (workload.len > 0 && (scraped || name.len == 0)) name = workload;
+    bool job = scraped && workload.len == 0;
+    if (name.len == 0) name = slice_text("unknown");
     *resource = (resource_t){
         .service = identity_service(identity, name, roles.text[ROLE_NAMESPACE], roles.text[ROLE_CLUSTER]),
         .namespace_name = names_intern(names, roles.text[ROLE_NAMESPACE]),
@@ -129,6 +142,8 @@ static void read_resource(identity_t *identity, slice_t bytes, resource_t *resou
         .version = names_intern(names, roles.text[ROLE_VERSION]),
         .zone = names_intern(names, roles.text[ROLE_ZONE]),
         .instance = names_intern(names, roles.text[ROLE_INSTANCE]),
+        .mesh = (uint8_t)roles.mesh,
+        .job = job,
     };
 }
 

@@ -12,6 +12,8 @@ typedef struct {
     uint32_t namespace_name; /* bare */
     uint32_t cluster;        /* bare */
     uint32_t version, zone, instance;
+    uint8_t mesh; /* mesh_t: a mesh's proxy sends this; MESH_NONE = nothing tells */
+    bool job;     /* `service` is the name of a scrape job, for want of anything better */
     /* Span entities of this resource, 0 where the resource does not tell (or no span was seen yet). */
     uint32_t span_service, span_version, span_zone, span_instance;
     uint64_t hash; /* of the resource's bytes */
@@ -37,7 +39,9 @@ uint32_t identity_service(identity_t *identity, slice_t name, slice_t namespace_
  * parts (host, Istio cluster) the parts go to their own roles where those are empty. Texts are borrowed. */
 typedef struct {
     slice_t text[ROLES];
-    uint8_t rank[ROLES]; /* 0 = absent; stored rank + 1 */
+    uint8_t rank[ROLES];  /* 0 = absent; stored rank + 1 */
+    uint8_t split[ROLES]; /* split_t of the text */
+    mesh_t mesh;          /* of the first key or name that is evidence */
 } roles_t;
 
 void roles_clear(roles_t *roles);

@@ -3,6 +3,7 @@
  * time of an access log is when the request began, so it ended a duration later. */
 #include "collector/fold/access_line.h"
 #include "collector/fold/json_scan.h"
+#include "collector/fold/meshes.h"
 #include "collector/fold/otlp_walk.h"
 #include "collector/fold/sighting.h"
 #include "collector/fold/status.h"
@@ -27,9 +28,9 @@ static void set_role(reader_t *r, slice_t key, slice_t text) {
     const dialect_attribute_t *row = key.len > 0 ? dialect_find(&r->fold->dialects->log, key) : NULL;
     if (row == NULL || slice_is(text, "-")) return;
     roles_set(&r->record.roles, row, text);
-    /* Istio's cluster names begin with the side that speaks: "inbound|9080||". */
-    if (row->form == FORM_ISTIO_CLUSTER && r->record.roles.rank[ROLE_REPORTER] == 0)
-        roles_set(&r->record.roles, &(dialect_attribute_t){.key = "", .role = ROLE_REPORTER, .rank = 1}, text);
+    slice_t side = dialect_form_side(row->form, text);
+    if (side.len > 0 && r->record.roles.rank[ROLE_REPORTER] == 0)
+        roles_set(&r->record.roles, &(dialect_attribute_t){.key = "", .role = ROLE_REPORTER, .rank = 1}, side);
 }
 
 static bool read_attribute(reader_t *r, slice_t message) {
@@ -124,12 +125,13 @@ static bool read_record(reader_t *r, slice_t message) {
 /* A request has a duration, and a status of some kind (a connection's is its flags, or none at all). */
 static bool duration_of(const record_t *record, uint64_t *duration_ns) {
     const roles_t *roles = &record->roles;
-    otlp_value_t value = {.type = VALUE_TEXT, .text = roles->text[ROLE_DURATION_MS]};
-    double ms;
+    bool nanoseconds = !roles_has(roles, ROLE_DURATION_MS);
+    otlp_value_t value = {.type = VALUE_TEXT, .text = roles->text[nanoseconds ? ROLE_DURATION_NS : ROLE_DURATION_MS]};
+    double amount, limit = nanoseconds ? 1e18 : 1e12;
     bool status = roles_has(roles, ROLE_HTTP_STATUS) || roles_has(roles, ROLE_GRPC_STATUS) ||
                   slice_is(roles->text[ROLE_PROTOCOL], "tcp");
-    if (!status || !otlp_value_number(&value, &ms) || !(ms >= 0 && ms < 1e12)) return false;
-    *duration_ns = (uint64_t)llround(ms * 1e6);
+    if (!status || !otlp_value_number(&value, &amount) || !(amount >= 0 && amount < limit)) return false;
+    *duration_ns = (uint64_t)llround(nanoseconds ? amount : amount * 1e6);
     return true;
 }
 
@@ -176,6 +178,7 @@ static void count_request(reader_t *r, int64_t end_ns, uint64_t duration_ns) {
     failure_t failure = roles_failure(&record->roles);
     uint32_t count = sighting_cells(r->fold, &sighting, end_ns, cells);
     if (count == 0) counters_add(r->fold->counters, COUNTER_DROPPED_LOG_NO_REQUEST, 1);
+    if (count > 0) meshes_count(r->fold, sighting.mesh, MESH_ACCESS_LOGS);
     for (uint32_t i = 0; i < count; i++) {
         cell_request(cells[i], failure, duration_ns);
         cells[i]->request_bytes += request_bytes;

@@ -3,6 +3,7 @@
  * labels name (sighting.h). An increment belongs to the bucket in which its interval ended. What no dialect knows is
  * kept as an auxiliary gauge of its service and instance. */
 #include "collector/fold/calls.h"
+#include "collector/fold/meshes.h"
 #include "collector/fold/otlp_walk.h"
 #include "collector/fold/points.h"
 #include "collector/fold/sighting.h"
@@ -19,6 +20,7 @@ typedef struct {
     int64_t arrival_ns;
     const resource_t *resource;
     stream_id_t resource_id, scope_id;
+    const dialect_t *scope; /* whose instrumentation scope this is; NULL = nobody's */
     metric_t metric;
     const dialect_metric_t *rule; /* of the point; NULL = auxiliary */
     sighting_t sighting;
@@ -176,18 +178,30 @@ static bool is_distribution(const reader_t *r) {
            r->metric.type == METRIC_SUMMARY;
 }
 
+static void drop_nameless(const reader_t *r) {
+    drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    if (r->sighting.own == NAME_NONE) meshes_count(r->fold, r->sighting.mesh, MESH_NAMELESS);
+}
+
+static void count_requests_of_mesh(const reader_t *r) {
+    meshes_count(r->fold, r->sighting.mesh, r->sighting.by_caller ? MESH_CLIENT_REQUESTS : MESH_SERVER_REQUESTS);
+}
+
 static void count_latency(const reader_t *r) {
     cell_t *cells[ENTITY_KINDS];
     if (!is_distribution(r)) {
         drop(r, COUNTER_DROPPED_POINT_IGNORED);
         return;
     }
+    if (r->point.increment.count == 0) return; /* no traffic: no edge to a cluster that nobody used */
     uint32_t count = sighting_cells(r->fold, &r->sighting, time_of(r), cells);
-    if (count == 0) drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    if (count == 0) drop_nameless(r);
+    meshes_count(r->fold, r->sighting.mesh, MESH_LATENCY);
     failure_t failure = roles_failure(&r->point.roles);
     for (uint32_t i = 0; i < count; i++) {
         add_latencies(r, cells[i], failure != FAILURE_NONE);
         if (r->rule->signal != SIGNAL_LATENCY_REQUESTS) continue;
+        if (i == 0) count_requests_of_mesh(r);
         cells[i]->requests += r->point.increment.count;
         if (failure != FAILURE_NONE) cells[i]->failures[failure] += r->point.increment.count;
     }
@@ -230,8 +244,14 @@ static void count_amount(const reader_t *r) {
         amount = nanoseconds(r->point.increment.sum * r->metric.scale * 1e-9);
     }
     if (signal == SIGNAL_FAILURES && roles_has(&r->point.roles, ROLE_ERROR)) usable = false;
+    if (usable && amount == 0) return; /* no traffic: no edge to a cluster that nobody used */
     uint32_t count = usable ? sighting_cells(r->fold, &r->sighting, time_of(r), cells) : 0;
-    if (count == 0) drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    if (count == 0 && usable)
+        drop_nameless(r);
+    else if (count == 0)
+        drop(r, COUNTER_DROPPED_POINT_IGNORED);
+    else if (signal == SIGNAL_REQUESTS)
+        count_requests_of_mesh(r);
     failure_t failure = roles_failure(&r->point.roles);
     for (uint32_t i = 0; i < count; i++) add_amount(r, cells[i], failure, amount);
 }
@@ -261,12 +281,28 @@ static void count_gauge(const reader_t *r) {
     }
 }
 
+/* What is told by the metric's name and by whose metric it is, where no label does. */
+static void read_untold(reader_t *r) {
+    const dialect_t *dialect = r->metric.rule.dialect;
+    roles_t *roles = &r->point.roles;
+    const dialect_attribute_t told = {.key = "", .role = r->rule->told, .rank = 9};
+    const dialect_attribute_t before = {.key = "", .role = dialect->before, .rank = 9};
+    const dialect_attribute_t side = {.key = "", .role = ROLE_REPORTER, .rank = 1};
+    if (r->rule->as != NULL) roles_set(roles, &told, slice_text(r->rule->as));
+    if (dialect->before != ROLE_NONE) roles_set(roles, &before, r->metric.rule.before);
+    if (dialect->side != NULL && !roles_has(roles, ROLE_REPORTER)) roles_set(roles, &side, slice_text(dialect->side));
+    if (roles->mesh == MESH_NONE && dialect->mesh == MESH_NONE && r->scope != NULL) roles->mesh = r->scope->mesh;
+}
+
 static void count_point(reader_t *r) {
     double value;
     const dialect_t *dialect = r->metric.rule.dialect;
+    if (r->rule != NULL) read_untold(r);
     manner_t manner = {.observer = r->rule == NULL ? OBSERVER_APP : r->rule->observer,
                        .edge_only = r->rule != NULL && r->rule->entity == ENTITY_EDGE,
-                       .labels_only = r->rule != NULL && dialect->labels_only};
+                       .labels_only = r->rule != NULL && dialect->labels_only,
+                       .sidecars = r->rule != NULL && dialect->sidecars,
+                       .mesh = r->rule != NULL ? dialect->mesh : MESH_NONE};
     sighting_read(r->fold, r->resource, &r->point.roles, manner, &r->sighting);
     if (r->rule == NULL) {
         if (plain_value(r, &value)) add_auxiliary(r, value);
@@ -363,7 +399,7 @@ static bool fold_metric(void *context, slice_t message) {
     reader_t *r = context;
     if (!metric_read(message, &r->metric)) return false;
     if (r->metric.type == 0) return true;
-    r->metric.rule = dialect_metric(r->fold->dialects, r->metric.name);
+    r->metric.rule = dialect_metric(r->fold->dialects, r->scope, r->metric.name);
     r->metric.scale =
         r->metric.rule.metric == NULL ? 1 : dialect_scale(r->metric.rule.metric, r->metric.name, r->metric.unit);
     identify(r);
@@ -376,11 +412,16 @@ static bool fold_metric(void *context, slice_t message) {
     return bytes_done(&in);
 }
 
-/* Name, version and attributes of a scope tell streams apart. */
+/* Name, version and attributes of a scope tell streams apart; its name can be evidence of a dialect. */
 static bool begin_scope(void *context, slice_t scope) {
     reader_t *r = context;
+    slice_t name;
     r->scope_id = (stream_id_t){0, 0};
-    if (scope.len > 0) mix(&r->scope_id, scope, 4);
+    r->scope = NULL;
+    if (scope.len == 0) return true;
+    mix(&r->scope_id, scope, 4);
+    if (!otlp_first_field(scope, &name)) return false;
+    r->scope = dialect_of_scope(r->fold->dialects, name);
     return true;
 }
 

@@ -2,6 +2,7 @@
  * span and a server span that has a parent are halves of a call (calls.h). Attributes are matched by key against one
  * table of wanted keys, and only the wanted values are read. */
 #include "collector/fold/calls.h"
+#include "collector/fold/meshes.h"
 #include "collector/fold/otlp_walk.h"
 #include "collector/fold/span.h"
 
@@ -23,7 +24,7 @@ static uint32_t operation_of(names_t *names, const span_t *span) {
     if (route.len > 0) return join_names(names, method, ' ', route);
     if (span_has(span, ROLE_RPC_METHOD))
         return join_names(names, span_text(span, ROLE_RPC_SERVICE), '/', span_text(span, ROLE_RPC_METHOD));
-    if (span_is_proxy(span)) return names_intern(names, method);
+    if (span->by_proxy) return names_intern(names, method);
     return names_intern(names, span->name);
 }
 
@@ -40,6 +41,30 @@ static uint32_t span_entity(fold_t *fold, entity_kind_t kind, observer_t observe
         .operation = operation,
     };
     return shard_entity(&fold->shard, &key);
+}
+
+/* The mesh that speaks: by a key that it alone uses, by its resource, by the shape of an Envoy cluster's name. */
+static mesh_t mesh_of(const fold_t *fold, const resource_t *resource, const span_t *span) {
+    for (uint64_t told = span->present & fold->dialects->span_evidence; told != 0; told &= told - 1) {
+        mesh_t mesh = (mesh_t)span->rows[__builtin_ctzll(told)]->mesh;
+        if (mesh != MESH_NONE) return mesh;
+    }
+    if (resource->mesh != MESH_NONE) return (mesh_t)resource->mesh;
+    return span->by_proxy ? span_name(span, ROLE_PEER).mesh : MESH_NONE;
+}
+
+/* A span between a proxy and its own application, of a proxy that tells on which side it is: not the call itself. */
+static bool is_relay(const span_t *span) {
+    if (!span->by_proxy || !span_has(span, ROLE_REPORTER)) return false;
+    side_t side = dialect_side(span_text(span, ROLE_REPORTER));
+    return (side == SIDE_CALLER && span_is_server(span)) || (side == SIDE_CALLEE && span_is_client(span));
+}
+
+static void note_mesh(fold_t *fold, mesh_t mesh, const resource_t *r, const span_t *span) {
+    if (mesh == MESH_NONE) return;
+    meshes_note(fold, mesh, r->service, (int64_t)span->end_ns);
+    if (span_is_server(span)) meshes_count(fold, mesh, MESH_SERVER_SPANS);
+    if (span_is_client(span)) meshes_count(fold, mesh, MESH_CLIENT_SPANS);
 }
 
 /* A waypoint's server span names the callee that it stands before: that one has served, not the waypoint. */
@@ -72,8 +97,9 @@ static const resource_t *reporter_of(fold_t *fold, const resource_t *resource, c
     if (roles.text[ROLE_SERVICE].len > 0) {
         slice_t namespace_name = roles.text[ROLE_NAMESPACE].len > 0 ? roles.text[ROLE_NAMESPACE]
                                                                     : names_text(names, resource->namespace_name);
-        space->service = identity_service(fold->identity, roles.text[ROLE_SERVICE], namespace_name,
-                                          names_text(names, resource->cluster));
+        slice_t cluster = roles.text[ROLE_CLUSTER];
+        if (cluster.len == 0) cluster = names_text(names, resource->cluster);
+        space->service = identity_service(fold->identity, roles.text[ROLE_SERVICE], namespace_name, cluster);
     }
     if (roles.text[ROLE_VERSION].len > 0) space->version = names_intern(names, roles.text[ROLE_VERSION]);
     if (roles.text[ROLE_ZONE].len > 0) space->zone = names_intern(names, roles.text[ROLE_ZONE]);
@@ -257,7 +283,7 @@ static bool faulty(fold_t *fold, const span_t *span, int64_t arrival_ns) {
 }
 
 static request_t request_of(fold_t *fold, const span_t *span) {
-    request_t request = {.observer = span_is_proxy(span) ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
+    request_t request = {.observer = span->by_proxy ? OBSERVER_PROXY_SPAN : OBSERVER_SPAN,
                          .failure = span_failure(span),
                          .protocol = span_protocol(span),
                          .operation = operation_of(&fold->shard.names, span),
@@ -283,6 +309,7 @@ static bool fold_span(void *context, slice_t message) {
     if (faulty(fold, &span, batch->arrival_ns)) return true;
     resource_t space;
     const resource_t *r = reporter_of(fold, resource, &span, &space);
+    span.by_proxy = resource->mesh != MESH_NONE || span_is_proxy(&span);
     request_t request = request_of(fold, &span);
     tell_span(fold, &span, r, &request);
     count_pending(batch);
@@ -290,6 +317,8 @@ static bool fold_span(void *context, slice_t message) {
         counters_add(fold->counters, COUNTER_DROPPED_SPAN_LATE, 1);
         return true;
     }
+    if (is_relay(&span)) return true;
+    note_mesh(fold, mesh_of(fold, resource, &span), r, &span);
     pending->request = request;
     pending->service = r->service;
     bool server = span_is_server(&span);

@@ -12,6 +12,7 @@ typedef struct {
     slice_t trace_id, span_id, parent_id, name;
     uint64_t kind, start_ns, end_ns, status;
     uint64_t present; /* bit per role */
+    bool by_proxy;    /* not read, but found out: a mesh's proxy sends this, not the application */
     const dialect_attribute_t *rows[ROLES];
     otlp_value_t values[ROLES]; /* valid where `present` says so */
 } span_t;

@@ -32,8 +32,10 @@ failure_t roles_failure(const roles_t *roles) {
     bool told = status_failure(roles, &failure);
     if (failure == FAILURE_NONE && !told) {
         if (dialect_error(roles->text[ROLE_ERROR])) failure = FAILURE_SERVER;
-        if (roles_has(roles, ROLE_SUCCESS) && !told_success(roles->text[ROLE_SUCCESS])) failure = FAILURE_SERVER;
     }
+    /* whoever classifies knows more than the status: a stream that broke after its 200, say */
+    bool classified = roles_has(roles, ROLE_SUCCESS) && !told_success(roles->text[ROLE_SUCCESS]);
+    if (failure == FAILURE_NONE && classified) failure = FAILURE_SERVER;
     failure_t why = dialect_flags_failure(roles->text[ROLE_RESPONSE_FLAGS]);
     return why != FAILURE_NONE && (failure != FAILURE_NONE || !told) ? why : failure;
 }

@@ -15,6 +15,12 @@ typedef struct {
 
 enum { OPERATION_MEMOS = 2048 };
 
+/* The meshes that a service was seen in, in the bucket in which it was seen last. */
+typedef struct {
+    int64_t bucket;
+    uint32_t meshes; /* bit per mesh_t */
+} seen_in_t;
+
 struct fold {
     fold_config_t config;
     fold_sink_t sink;
@@ -24,10 +30,14 @@ struct fold {
     identity_t *identity;
     pairing_t *pairing;
     delta_t *delta;
-    operation_memo_t *operations;        /* OPERATION_MEMOS; cleared when entities expire */
-    struct recent *recent;               /* hashes of recent requests, against counting a retry twice */
-    uint64_t spans_folded, spans_paired; /* of the request being folded, for the counters */
-    uint8_t *peers;                      /* what is known of a callee, by its name id: see calls.c */
+    operation_memo_t *operations;            /* OPERATION_MEMOS; cleared when entities expire */
+    struct recent *recent;                   /* hashes of recent requests, against counting a retry twice */
+    uint64_t spans_folded, spans_paired;     /* of the request being folded, for the counters */
+    uint64_t mesh_items[MESHES][MESH_ITEMS]; /* of the request being folded, for the counters */
+    seen_in_t *seen_in;                      /* by name id of the service; a memo, cleared when entities expire */
+    uint32_t seen_in_capacity;
+    table_t edges;  /* of proxies' requests, by caller and callee: an entity of the edge; learnt from the shard */
+    uint8_t *peers; /* what is known of a callee, by its name id: see calls.c */
     uint32_t peer_capacity;
     int64_t event_ns;      /* event time: the newest seen, running on with wall time while nothing comes */
     int64_t newest_ns;     /* newest event time seen; all of these INT64_MIN before the first */

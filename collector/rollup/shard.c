@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 const char *const entity_kind_names[ENTITY_KINDS] = {"service", "version", "zone", "instance", "operation", "edge"};
-const char *const observer_names[OBSERVERS] = {"none", "proxy_server", "proxy_client", "proxy_stats", "derived",
-                                               "app",  "app_old",      "log",          "proxy_span",  "span"};
+const char *const observer_names[OBSERVERS] = {"none",       "proxy_server", "proxy_client", "proxy_stats",
+                                               "derived",    "app",          "app_old",      "log",
+                                               "proxy_span", "span",         "callers"};
 const char *const protocol_names[PROTOCOLS] = {"unknown", "http", "grpc", "tcp", "database", "messaging"};
 
 void shard_init(shard_t *shard, const shard_limits_t *limits, counters_t *counters) {

@@ -30,10 +30,11 @@ typedef enum {
     OBSERVER_PROXY_STATS,  /* what a proxy counts for itself, beside what the mesh makes it count (Envoy's cluster.*) */
     OBSERVER_DERIVED,      /* metrics that a connector made of spans */
     OBSERVER_APP,          /* the application's own metrics */
-    OBSERVER_APP_OLD,      /* the same under older names: SDKs can send both at once */
-    OBSERVER_LOG,          /* access logs */
-    OBSERVER_PROXY_SPAN,   /* spans of proxies */
-    OBSERVER_SPAN,         /* spans of applications */
+    OBSERVER_APP_OLD,    /* the same under older names, SDKs can send both at once; a caller's where callees tell too */
+    OBSERVER_LOG,        /* access logs */
+    OBSERVER_PROXY_SPAN, /* spans of proxies */
+    OBSERVER_SPAN,       /* spans of applications */
+    OBSERVER_CALLERS,    /* of services and their parts: what callers' proxies saw, where nobody else speaks */
     OBSERVERS
 } observer_t;
 
@@ -50,7 +51,8 @@ typedef enum {
 } protocol_t;
 extern const char *const protocol_names[PROTOCOLS];
 
-/* All fields that a kind does not use are 0. `service` is the callee of an edge and the owner of all else. */
+/* All fields that a kind does not use are 0. `service` is the callee of an edge and the owner of all else. A service
+ * with an `operation` is no service but a mark, with empty cells: that it was seen in the mesh of that name. */
 typedef struct {
     uint8_t kind;     /* entity_kind_t */
     uint8_t observer; /* observer_t */

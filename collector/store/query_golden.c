@@ -144,7 +144,7 @@ static void output_flush(output_t *output) {
         if (!output->used[group]) continue;
         cell_t *cell = &output->cells[group];
         observer_t observer = output->plan->authorities[output->plan->group_subjects[group]];
-        bool empty = cell->requests == 0 && cell->gauge_count == 0;
+        bool empty = cell->requests == 0 && cell->gauge_count == 0 && cell->retries == 0 && cell->client.count == 0;
         if (!empty && !output->stopped)
             output->stopped =
                 !output->golden(output->context, output->start_ns, output->plan->keys[group], observer, cell);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const dialect_t **extra;
     if (dialect_yaml_parse(text, 1, &extra, why, sizeof why) == ERR_OK) {
         dialect_set_t *set = dialect_set_new(extra);
-        (void)dialect_metric(set, slice_of(data, size));
+        (void)dialect_metric(set, NULL, slice_of(data, size));
         dialect_set_free(set);
         dialect_yaml_free(extra);
     } else if (strncmp(why, "line ", 5) != 0) {

@@ -232,6 +232,10 @@ static inline bool filled_fill(filled_t *filled) {
     other[15] = 99;
     filled_trace(filled, filled_trace_id, filled_start_ns + 300 * NS_PER_S);
     filled_trace(filled, other, filled_start_ns + 310 * NS_PER_S);
+    entity_key_t mark = {.kind = ENTITY_SERVICE, .service = filled->cart, .operation = filled_name(filled, "istio")};
+    (void)shard_cell(&filled->shard, shard_entity(&filled->shard, &mark), first);
+    mark.service = filled_name(filled, "shop/only-a-caller");
+    (void)shard_cell(&filled->shard, shard_entity(&filled->shard, &mark), first);
     filled_findings(filled);
     return filled_checkpoint(filled, 1000) == ERR_OK;
 }

@@ -20,6 +20,9 @@ TEST(golden_signals_add_up) {
     CHECK_TEXT(text_at(json_array_get(services, 2), "health"), "warning");
     CHECK_TEXT(text_at(json_array_get(services, 0), "health"), "ok");
     CHECK_EQUAL(json_array_size(json_object_get(cart, "versions")), 2);
+    CHECK_EQUAL(json_array_size(json_object_get(cart, "meshes")), 1);
+    CHECK_TEXT(json_string_value(json_array_get(json_object_get(cart, "meshes"), 0)), "istio");
+    CHECK_EQUAL(json_array_size(json_object_get(json_array_get(services, 2), "meshes")), 0);
     json_t *golden = json_object_get(cart, "golden");
     CHECK_EQUAL(json_integer_value(json_object_get(golden, "requests")), FILLED_BUCKETS * FILLED_PER_BUCKET);
     CHECK_EQUAL(json_integer_value(json_object_get(golden, "errors")), FILLED_BUCKETS / 2 * FILLED_PER_BUCKET / 4);
@@ -213,6 +216,62 @@ TEST(the_sentence_says_how_the_mesh_is) {
     server_stop(&server);
 }
 
+TEST(status_says_in_words_what_a_mesh_does_not_send) {
+    static const struct {
+        counter_t counters[3];
+        const char *mesh, *words;
+    } cases[] = {
+        {{COUNTER_MESH_LINKERD_CLIENT_REQUESTS, COUNTER_MESH_LINKERD_LATENCY, COUNTER_MESH_LINKERD_SERVER_SPANS},
+         "linkerd",
+         "callees' proxies"},
+        {{COUNTER_MESH_ISTIO_SERVER_REQUESTS, COUNTER_MESH_ISTIO_LATENCY, COUNTER_MESH_ISTIO_SERVER_SPANS},
+         "istio",
+         "never arrive"},
+        {{COUNTER_MESH_OSM_CLIENT_REQUESTS, COUNTER_MESH_OSM_LATENCY, COUNTER_MESH_OSM_LATENCY}, "osm", "No spans"},
+        {{COUNTER_MESH_CONSUL_SERVER_REQUESTS, COUNTER_MESH_CONSUL_CLIENT_REQUESTS, COUNTER_MESH_CONSUL_SERVER_SPANS},
+         "consul",
+         "no histogram"},
+        {{COUNTER_MESH_KUMA_SERVER_SPANS, COUNTER_MESH_KUMA_CLIENT_SPANS, COUNTER_MESH_KUMA_LOGS},
+         "kuma",
+         "no metrics"},
+        {{COUNTER_MESH_LINKERD_NAMELESS, COUNTER_MESH_LINKERD_NAMELESS, COUNTER_MESH_LINKERD_NAMELESS},
+         "linkerd",
+         "which workload"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        server_t server;
+        REQUIRE(server_start(&server, true, 0));
+        for (int c = 0; c < 3; c++) counters_add(&server.filled.counters, cases[i].counters[c], 1);
+        json_t *status = get_json(&server, "/api/v1/status", 200);
+        json_t *meshes = json_object_get(status, "meshes"), *mesh = json_array_get(meshes, 0);
+        CHECK_EQUAL(json_array_size(meshes), 1);
+        CHECK_TEXT(text_at(mesh, "mesh"), cases[i].mesh);
+        json_t *missing = json_object_get(mesh, "missing");
+        CHECK_EQUAL(json_array_size(missing), 1);
+        const char *sentence = json_string_value(json_array_get(missing, 0));
+        CHECK(sentence != NULL && strstr(sentence, cases[i].words) != NULL);
+        json_decref(status);
+        server_stop(&server);
+    }
+}
+
+TEST(status_says_that_two_meshes_share_a_name) {
+    server_t server;
+    REQUIRE(server_start(&server, false, 0));
+    filled_t *filled = &server.filled;
+    REQUIRE(filled_fill(filled));
+    entity_key_t mark = {.kind = ENTITY_SERVICE, .service = filled->cart, .operation = filled_name(filled, "linkerd")};
+    (void)shard_cell(&filled->shard, shard_entity(&filled->shard, &mark), filled_start_ns / BUCKET_NS + FILLED_BUCKETS);
+    CHECK_EQUAL(filled_checkpoint(filled, 1001), ERR_OK);
+    counters_add(&filled->counters, COUNTER_MESH_LINKERD_SERVER_REQUESTS, 1);
+    json_t *status = get_json(&server, "/api/v1/status", 200);
+    json_t *missing = json_object_get(json_array_get(json_object_get(status, "meshes"), 0), "missing");
+    const char *last = json_string_value(json_array_get(missing, json_array_size(missing) - 1));
+    CHECK(last != NULL && strstr(last, "1 service (shop/cart, say) is reported by another mesh") != NULL);
+    json_decref(status);
+    server_stop(&server);
+}
+
 TEST(an_empty_store_answers_everything) {
     server_t server;
     REQUIRE(server_start(&server, false, 0));
@@ -314,5 +373,7 @@ TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_ea
           TEST_CASE(lists_go_on_where_they_ended), TEST_CASE(findings_are_served_with_what_belongs_to_them),
           TEST_CASE(a_decision_is_kept_and_final), TEST_CASE(traces_are_found_and_shown_whole),
           TEST_CASE(an_attack_as_a_name_stays_data), TEST_CASE(the_sentence_says_how_the_mesh_is),
-          TEST_CASE(an_empty_store_answers_everything), TEST_CASE(readiness_says_why_not),
-          TEST_CASE(openapi_routes_and_live_answers_agree), TEST_CASE(metrics_pass_promtool))
+          TEST_CASE(status_says_in_words_what_a_mesh_does_not_send),
+          TEST_CASE(status_says_that_two_meshes_share_a_name), TEST_CASE(an_empty_store_answers_everything),
+          TEST_CASE(readiness_says_why_not), TEST_CASE(openapi_routes_and_live_answers_agree),
+          TEST_CASE(metrics_pass_promtool))

@@ -39,6 +39,88 @@ TEST(istio_clusters_name_callee_namespace_and_version) {
     CHECK_TEXT(read_as(FORM_ISTIO_SNI, "outbound_."), "||");
 }
 
+/* As read_as, and whose shape it is. */
+static const char *cluster_as(const char *text) {
+    static char out[320];
+    (void)snprintf(out, sizeof out, "%s %s", mesh_names[dialect_read(FORM_ISTIO_CLUSTER, slice_text(text)).mesh],
+                   read_as(FORM_ISTIO_CLUSTER, text));
+    return out;
+}
+
+TEST(envoy_clusters_of_every_mesh_are_told_apart_by_their_shape) {
+    static const char *const cases[][2] = {
+        {"outbound|9080|v2|reviews.shop.svc.cluster.local", "istio reviews|shop|v2"},
+        {"reviews.default.dc1.internal.7a1f.consul", "consul reviews||"},
+        {"v2.reviews.default.dc1.internal.7a1f.consul", "consul reviews||v2"},
+        {"v2.reviews.team.part.dc1.internal-v1.7a1f.consul", "consul reviews|team|v2"},
+        {"reviews.team.part.dc1.internal-v1.7a1f.consul", "consul reviews|team|"},
+        {"passthrough~9f2c~reviews.default.dc1.internal.7a1f.consul", "consul reviews||"},
+        {"reviews.default.east.external.7a1f.consul", "consul reviews||"},
+        {"too.many.parts.here.default.dc1.internal.7a1f.consul", "consul ||"},
+        {"reviews_shop_svc_9080", "kuma reviews|shop|"},
+        {"reviews_shop_svc_9080-5f2c8a", "kuma reviews|shop|"},
+        {"kri_msvc_default_east_shop_reviews_http", "kuma reviews|shop|"},
+        {"kri_msvc_default___reviews_", "kuma reviews||"},
+        {"kri_msvc", "kuma ||"},
+        {"cds_egress_bookstore_reviews-v1_http_9080", "app_mesh reviews-v1||"},
+        {"cds_egress_bookstore_color_server_grpc_8080", "app_mesh color_server||"},
+        {"cds_egress_bookstore", "app_mesh ||"},
+        {"shop/reviews|9080", "osm reviews|shop|"},
+        {"shop/v2.reviews|9080", "osm reviews|shop|"},
+        {"shop/reviews|9080|local", "osm ||"},
+        {"reviews.shop.svc.cluster.local", " reviews|shop|"},
+        {"self_inbound_http", " ||"},
+        {"cds_ingress_bookstore_reviews-v1_http_9080", " ||"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) CHECK_TEXT(cluster_as(cases[i][0]), cases[i][1]);
+}
+
+TEST(names_that_meshes_make_of_services_are_read_back) {
+    CHECK_TEXT(read_as(FORM_SERVICE, "reviews_shop_svc_9080"), "reviews|shop|");
+    CHECK_TEXT(read_as(FORM_SERVICE, "kri_wl_default_east_shop_reviews_"), "reviews|shop|");
+    CHECK_TEXT(read_as(FORM_SERVICE, "my_service"), "my_service||");
+    CHECK_TEXT(read_as(FORM_SERVICE, "a_b_svc_x"), "a_b_svc_x||");
+    CHECK_TEXT(read_as(FORM_SERVICE, "linkerd-proxy"), "||");
+    CHECK_TEXT(read_as(FORM_SERVICE, "unknown_service:kuma-dp"), "||");
+    CHECK_TEXT(read_as(FORM_OWN, "team"), "team||");
+    CHECK(dialect_read(FORM_OWN, slice_text("default")).none && !dialect_read(FORM_OWN, slice_text("-")).none);
+    CHECK_TEXT(read_as(FORM_LINKERD_IDENTITY, "front.shop.serviceaccount.identity.linkerd.cluster.local"),
+               "front|shop|");
+    CHECK_TEXT(read_as(FORM_LINKERD_IDENTITY, "default.shop.serviceaccount.identity.linkerd.cluster.local"), "||");
+    CHECK_TEXT(read_as(FORM_LINKERD_IDENTITY, "front.shop"), "||");
+    CHECK_TEXT(read_as(FORM_TRAEFIK_SERVICE, "shop-reviews-9080@kubernetescrd"), "shop-reviews-9080||");
+    CHECK_EQUAL(dialect_read(FORM_TRAEFIK_SERVICE, slice_text("a-b-1@file")).split, SPLIT_NAMESPACE_FIRST);
+    CHECK_EQUAL(dialect_read(FORM_APP_MESH_NODE, slice_text("reviews_shop")).split, SPLIT_NAMESPACE_LAST);
+    CHECK_TEXT(read_as(FORM_TARGET, "dns:///reviews.shop.svc:9080"), "reviews|shop|");
+    CHECK_TEXT(read_as(FORM_TARGET, "reviews:9080"), "reviews||");
+}
+
+TEST(listeners_and_clusters_tell_whose_side_speaks) {
+    static const struct {
+        const char *text;
+        side_t side;
+    } cases[] = {
+        {"public_listener", SIDE_CALLEE},
+        {"upstream.reviews.default.dc1", SIDE_CALLER},
+        {"localhost_8080", SIDE_CALLEE},
+        {"self_inbound_dp_http", SIDE_CALLEE},
+        {"reviews_shop_svc_9080", SIDE_CALLER},
+        {"kri_msvc_default_east_shop_reviews_http", SIDE_CALLER},
+        {"cds_ingress_bookstore_reviews-v1_http_9080", SIDE_CALLEE},
+        {"cds_egress_bookstore_reviews-v1_http_9080", SIDE_CALLER},
+        {"v2.reviews.default.dc1.internal.7a1f.consul", SIDE_CALLER},
+        {"local_app", SIDE_CALLEE},
+        {"shop/reviews|9080", SIDE_CALLER},
+        {"shop/reviews|9080|local", SIDE_CALLEE},
+        {"inbound|9080||", SIDE_CALLEE},
+        {"before", SIDE_BEFORE},
+        {"web", SIDE_UNTOLD},
+        {"", SIDE_UNTOLD},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CHECK_EQUAL(dialect_side(slice_text(cases[i].text)), cases[i].side);
+}
+
 TEST(nodes_and_dotted_names) {
     CHECK_TEXT(read_as(FORM_ISTIO_NODE, "sidecar~10.1.2.3~reviews-1.shop~shop.svc.cluster.local"), "reviews-1|shop|");
     CHECK_TEXT(read_as(FORM_ISTIO_NODE, "sidecar~10.1.2.3"), "||");
@@ -58,12 +140,17 @@ TEST(any_text_can_be_read_in_any_form) {
         uint64_t state = seed;
         size_t len = test_random(&state) % 24;
         uint8_t *bytes = malloc(len + 1);
+        static const char *const begins[] = {"", "kri_", "cds_egress_", "outbound|", "a/"};
+        const char *begin = begins[test_random(&state) % 5], *end = test_random(&state) % 4 == 0 ? ".consul" : "";
         for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t) "outbound|._~:;[]-svc"[test_random(&state) % 20];
+        if (strlen(begin) <= len) memcpy(bytes, begin, strlen(begin));
+        if (strlen(end) <= len) memcpy(bytes + len - strlen(end), end, strlen(end));
         for (form_t form = 0; form < FORMS; form++) {
             dialect_name_t name = dialect_read(form, slice_of(bytes, len));
             CHECK(name.name.len <= len && name.namespace_name.len <= len && name.version.len <= len);
         }
         (void)dialect_flags_failure(slice_of(bytes, len));
+        (void)dialect_side(slice_of(bytes, len));
         free(bytes);
     }
 }
@@ -100,7 +187,7 @@ TEST(statuses_fall_into_classes) {
 }
 
 static const dialect_metric_t *metric(const dialect_set_t *set, const char *name) {
-    return dialect_metric(set, slice_text(name)).metric;
+    return dialect_metric(set, NULL, slice_text(name)).metric;
 }
 
 TEST(metric_names_are_found_in_all_spellings) {
@@ -131,6 +218,46 @@ TEST(metric_names_are_found_in_all_spellings) {
     dialect_set_free(set);
 }
 
+TEST(names_made_at_run_time_are_known_by_their_endings) {
+    dialect_set_t *set = dialect_set_new(NULL);
+    dialect_rule_t rule = dialect_metric(set, NULL, slice_text("forwarder-vpp-4xk2z_server_rx_bytes_total"));
+    CHECK(rule.metric != NULL && rule.dialect->mesh == MESH_NSM);
+    CHECK(slice_is(rule.before, "forwarder-vpp-4xk2z"));
+    CHECK_TEXT(rule.metric->gauge, "connection.received_bytes");
+    CHECK(metric(set, "server_rx_bytes") == NULL && metric(set, "_server_rx_bytes") == NULL);
+    dialect_set_free(set);
+}
+
+TEST(a_scope_that_is_a_meshs_own_gives_common_names_another_meaning) {
+    dialect_set_t *set = dialect_set_new(NULL);
+    const dialect_t *traefik = dialect_of_scope(set, slice_text("github.com/traefik/traefik"));
+    REQUIRE(traefik != NULL);
+    slice_t name = slice_text("http.client.request.duration");
+    CHECK_EQUAL(dialect_metric(set, traefik, name).metric->signal, SIGNAL_IGNORED);
+    CHECK_EQUAL(dialect_metric(set, NULL, name).metric->signal, SIGNAL_LATENCY_REQUESTS);
+    CHECK(dialect_of_scope(set, slice_text("io.opentelemetry")) == NULL);
+    dialect_set_free(set);
+}
+
+TEST(labels_of_a_mesh_are_read_on_the_metrics_of_the_proxy_that_it_uses) {
+    dialect_set_t *set = dialect_set_new(NULL);
+    dialect_rule_t rule = dialect_metric(set, NULL, slice_text("envoy_cluster_upstream_rq"));
+    static const struct {
+        const char *key;
+        mesh_t mesh;
+    } keys[] = {{"consul_source_service", MESH_CONSUL}, {"consul.source.service", MESH_CONSUL},
+                {"kuma.workload", MESH_KUMA},           {"dataplane", MESH_KUMA},
+                {"appmesh_mesh", MESH_APP_MESH},        {"source_workload_kind", MESH_OSM},
+                {"envoy_cluster_name", MESH_NONE}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const dialect_attribute_t *row = dialect_find(rule.labels, slice_text(keys[i].key));
+        CHECK(row != NULL && row->mesh == keys[i].mesh);
+    }
+    rule = dialect_metric(set, NULL, slice_text("istio_requests_total"));
+    CHECK(dialect_find(rule.labels, slice_text("consul_source_service")) == NULL);
+    dialect_set_free(set);
+}
+
 TEST(units_become_seconds_bytes_and_ratios) {
     const dialect_metric_t open = {.name = "x"}, fixed = {.name = "x", .scale = 0.001};
     CHECK(dialect_scale(&open, slice_text("x"), slice_text("ms")) == 0.001);
@@ -150,7 +277,10 @@ TEST(every_row_of_a_built_in_dialect_is_found_or_hidden_by_an_earlier_dialect) {
             CHECK(row->rank > 0);
         }
         for (const dialect_metric_t *row = (*d)->metrics; row != NULL && row->name != NULL; row++) {
-            dialect_rule_t rule = dialect_metric(set, slice_text(row->name));
+            char name[128];
+            (void)snprintf(name, sizeof name, "%s%s", (*d)->before != ROLE_NONE ? "forwarder-vpp-4xk2z_" : "",
+                           row->name);
+            dialect_rule_t rule = dialect_metric(set, NULL, slice_text(name));
             CHECK(rule.metric != NULL && rule.dialect == *d);
             for (const dialect_attribute_t *label = (*d)->label; label != NULL && label->key != NULL; label++)
                 CHECK(dialect_find(rule.labels, slice_text(label->key)) != NULL);
@@ -177,7 +307,13 @@ TEST(names_of_roles_forms_and_signals_are_complete_and_distinct) {
     CHECK_TEXT(form_names[FORM_ISTIO_SNI], "istio_sni");
 }
 
-TEST_MAIN(TEST_CASE(hosts_of_kubernetes_are_taken_apart_others_stay_whole),
+TEST_MAIN(TEST_CASE(envoy_clusters_of_every_mesh_are_told_apart_by_their_shape),
+          TEST_CASE(names_that_meshes_make_of_services_are_read_back),
+          TEST_CASE(listeners_and_clusters_tell_whose_side_speaks),
+          TEST_CASE(names_made_at_run_time_are_known_by_their_endings),
+          TEST_CASE(a_scope_that_is_a_meshs_own_gives_common_names_another_meaning),
+          TEST_CASE(labels_of_a_mesh_are_read_on_the_metrics_of_the_proxy_that_it_uses),
+          TEST_CASE(hosts_of_kubernetes_are_taken_apart_others_stay_whole),
           TEST_CASE(istio_clusters_name_callee_namespace_and_version), TEST_CASE(nodes_and_dotted_names),
           TEST_CASE(any_text_can_be_read_in_any_form), TEST_CASE(statuses_fall_into_classes),
           TEST_CASE(metric_names_are_found_in_all_spellings), TEST_CASE(units_become_seconds_bytes_and_ratios),

@@ -22,13 +22,13 @@ TEST(a_dialect_of_the_configuration_wins_over_built_in_rows) {
     CHECK_EQUAL(dialect_find(&set->resource, slice_text("service.name"))->role, ROLE_ZONE);
     const dialect_attribute_t *row = dialect_find(&set->span, slice_text("shop.target"));
     CHECK(row->role == ROLE_PEER && row->form == FORM_HOST && row->rank == 3);
-    dialect_rule_t rule = dialect_metric(set, slice_text("istio_requests_total"));
+    dialect_rule_t rule = dialect_metric(set, NULL, slice_text("istio_requests_total"));
     CHECK_TEXT(rule.dialect->name, "shop");
     CHECK(rule.dialect->labels_only);
     CHECK(rule.metric->signal == SIGNAL_FAILURES && rule.metric->entity == ENTITY_EDGE);
     CHECK(rule.metric->observer == OBSERVER_LOG && rule.metric->needs == ROLE_CALLER);
     CHECK_EQUAL(dialect_find(rule.labels, slice_text("from"))->role, ROLE_CALLER);
-    rule = dialect_metric(set, slice_text("shop_calls_total"));
+    rule = dialect_metric(set, NULL, slice_text("shop_calls_total"));
     CHECK(rule.metric->scale == 0.001);
     CHECK_TEXT(rule.metric->gauge, "pending");
     dialect_set_free(set);
