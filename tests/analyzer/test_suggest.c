@@ -26,11 +26,11 @@ TEST(a_failing_version_is_rolled_back_to_the_one_that_works) {
     CHECK_TEXT(field(document, "kind"), "roll_back_version");
     const char *apply = field(document, "apply");
     CHECK(strstr(apply, "kubectl apply -f - <<'EOF'") == apply);
-    CHECK(strstr(apply, "subset: \"v1\"\n          weight: 100") != NULL);
-    CHECK(strstr(apply, "subset: \"v2\"\n          weight: 0") != NULL);
+    CHECK(strstr(apply, "subset: v1\n      weight: 100") != NULL);
+    CHECK(strstr(apply, "subset: v2\n      weight: 0") != NULL);
     CHECK(strstr(apply, "kind: DestinationRule") != NULL);
     CHECK_TEXT(field(document, "undo"), "kubectl delete -n shop virtualservice.networking.istio.io/cart-seismesh "
-                                        "destinationrule.networking.istio.io/cart-seismesh");
+                                        "destinationrule.networking.istio.io/cart-seismesh\n");
     json_t *errors = json_object_get(json_object_get(document, "effect"), "error_ratio");
     CHECK(json_number_value(json_object_get(errors, "predicted")) < 0.001);
     CHECK(json_number_value(json_object_get(errors, "high")) < json_number_value(json_object_get(errors, "now")));
