@@ -21,12 +21,13 @@ declare -A command=(
     [fuzz]="fuzz"
     [cli]="tests/cli/run.sh"
     [interop]="tests/interop/run.sh"
+    [routing]="tests/interop/routing/run.sh"
     [page-unit]="tests/browser/unit.sh"
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli interop page-unit page live ledger)
+order=(lint unit-asan unit-tsan fuzz cli interop routing page-unit page live ledger)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

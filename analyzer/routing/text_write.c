@@ -211,8 +211,7 @@ static void hcl_members(const json_t *object, unsigned indent, buffer_t *out) {
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {
         indent_by(indent, out);
-        bool bare = isalpha((unsigned char)key[0]) && key[strspn(key, "abcdefghijklmnopqrstuvwxyz"
-                                                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0';
+        bool bare = is_plain(key, strlen(key)) && strpbrk(key, "./-") == NULL;
         if (bare)
             buffer_text(out, key);
         else
