@@ -71,6 +71,12 @@ static bool any_at(const json_t *value, slice_t path, const merge_names_t *names
         return names_it(names, json_string_value(value), backends);
     }
     slice_t part = next_part(&path);
+    if (slice_is(part, "*")) {
+        const char *key;
+        json_t *each;
+        json_object_foreach((json_t *)value, key, each) if (any_at(each, path, names, backends, seen)) return true;
+        return false;
+    }
     const json_t *member = json_object_getn(value, (const char *)part.data, part.len);
     return member != NULL && any_at(member, path, names, backends, seen);
 }

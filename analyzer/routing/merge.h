@@ -1,6 +1,7 @@
 /* merge: puts a change into an object and leaves the rest alone. Maps merge member by member; lists are replaced unless
  * a rule says how their elements correspond. Paths are members joined by '.', and look into every element of a list; a
- * member whose name has dots stands in brackets, and '|' parts alternatives: "name|labels.[kuma.io/display-name]". */
+ * member whose name has dots stands in brackets, and '*' is any member, and '|' parts alternatives:
+ * "name|labels.[kuma.io/display-name]". */
 #ifndef SEISMESH_ANALYZER_ROUTING_MERGE_H
 #define SEISMESH_ANALYZER_ROUTING_MERGE_H
 

@@ -8,7 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A file of our own is named after its service; where the one that was handed in lies, only its owner knows. */
 static void path_of(const placed_t *placed, buffer_t *out) {
+    if (placed->before != NULL) {
+        buffer_text(out, "\"${TRAEFIK_FILE:?path of the file that was handed in}\"");
+        return;
+    }
     buffer_text(out, "\"${TRAEFIK_DYNAMIC:?directory of the file provider}/\"");
     buffer_t name = {0};
     buffer_format(&name, "%s.yaml", placed->name);
@@ -122,7 +127,7 @@ static const merge_rule_t lists[] = {
 };
 
 /* Files have no kind; the one that weighs our versions is meant. */
-static const about_rule_t about[] = {{"file", "http.services.weighted.services.name"}, {NULL, NULL}};
+static const about_rule_t about[] = {{"file", "http.services.*.weighted.services.name"}, {NULL, NULL}};
 
 const routing_language_ops language_traefik_file = {
     .name = "traefik-file",
