@@ -151,9 +151,11 @@ static const char *figure(const json_t *value, bool share, char *out, size_t siz
 
 static void print_effect(const json_t *suggestion) {
     static const struct {
-        const char *key, *words;
+        const char *key, *words, *of_calls; /* a timeout: of the calls that it cuts, and of who waits for them */
         bool share;
-    } figures[] = {{"error_ratio", "failing requests", true}, {"p99_s", "latency p99", false}};
+    } figures[] = {{"error_ratio", "failing requests", "failing calls", true},
+                   {"p99_s", "latency p99", "latency p99 of the caller", false}};
+    bool calls = strcmp(text_of(suggestion, "kind"), "set_timeout") == 0;
     const json_t *effects = json_object_get(suggestion, "effect");
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
         const json_t *effect = json_object_get(effects, figures[i].key);
@@ -163,7 +165,8 @@ static void print_effect(const json_t *suggestion) {
         if (!json_is_object(effect)) continue;
         for (size_t k = 0; k < 4; k++)
             said[k] = figure(json_object_get(effect, keys[k]), figures[i].share, text[k], sizeof text[k]);
-        (void)printf("%s: %s now, %s predicted (%s to %s)\n", figures[i].words, said[0], said[1], said[2], said[3]);
+        (void)printf("%s: %s now, %s predicted (%s to %s)\n", calls ? figures[i].of_calls : figures[i].words, said[0],
+                     said[1], said[2], said[3]);
     }
 }
 

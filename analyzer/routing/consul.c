@@ -24,7 +24,7 @@ static bool live_subset(const render_t *render, const char *version, char *out, 
     (void)snprintf(bare, sizeof bare, "Service.Meta.version == %s", version);
     (void)snprintf(quoted, sizeof quoted, "Service.Meta.version == \"%s\"", version);
     json_array_foreach((json_t *)render->live, index, object) {
-        json_t *subsets = (json_t *)(uintptr_t)merge_at(object, "Subsets|spec.subsets"), *subset;
+        json_t *subsets = (json_t *)merge_at(object, "Subsets|spec.subsets"), *subset;
         const char *name;
         json_object_foreach(subsets, name, subset) {
             const char *filter = json_string_value(merge_at(subset, "Filter|filter"));

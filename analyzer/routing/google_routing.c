@@ -141,7 +141,7 @@ const routing_language_ops language_google_routing = {
             [ACTION_DRAIN_INSTANCE] = {NULL, "no resource names a single instance", ACTION_TIGHTEN_EJECTION, {NULL}},
             [ACTION_TIGHTEN_EJECTION] = {tighten_ejection, .limits = {LIMIT_SAVE_FIRST, LIMIT_NAMES}},
             [ACTION_CIRCUIT_BREAKER] = {circuit_breaker, .limits = {LIMIT_SAVE_FIRST, LIMIT_NAMES}},
-            [ACTION_RATE_LIMIT] = {NULL, "routes have no rate limit", ACTION_CIRCUIT_BREAKER, {NULL}},
+            [ACTION_RATE_LIMIT] = {NULL, "routes have no rate limit", ACTION_NONE, {NULL}},
             [ACTION_CUT_RETRIES] = {cut_retries, .limits = {LIMIT_SAVE_FIRST, LIMIT_NAMES}},
             [ACTION_SET_TIMEOUT] = {set_timeout, .limits = {LIMIT_SAVE_FIRST, LIMIT_NAMES}},
             [ACTION_FAIL_OVER] = {NULL, "routes do not know zones", ACTION_NONE, {NULL}},

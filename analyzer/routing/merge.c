@@ -184,7 +184,6 @@ static bool merge_member(const merge_t *merge, json_t *into, const char *key, js
                 return rule->how == LIST_EACH ? merge_each(merge, rule, there, value)
                                               : merge_by(merge, rule, there, value);
     if (there != NULL && merge->names != NULL && strcmp(key, "port") == 0) return true;
-    if (json_is_null(value)) return json_object_del(into, key) == 0 || true;
     return json_object_set_new(into, key, json_deep_copy(value)) == 0;
 }
 

@@ -3,6 +3,7 @@
 #include "analyzer/routing/language.h"
 #include "analyzer/routing/text.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -252,7 +253,8 @@ void render_object(render_t *render, const routing_form_t *form, const char *kin
         render_limit(render, "what was handed in holds no %s about %s: this one is new", kind, names.service);
     json_decref(base);
     json_decref(change);
-    if (render->count < OBJECTS_MAX && render->refused[0] == '\0') {
+    assert(render->count < OBJECTS_MAX);
+    if (render->refused[0] == '\0') {
         render->placed[render->count++] = placed;
         return;
     }

@@ -53,10 +53,10 @@ static const char *weighing_service(const render_t *render) {
     size_t index, at;
     const json_t *object, *entry;
     json_array_foreach((json_t *)render->live, index, object) {
-        json_t *services = (json_t *)(uintptr_t)merge_at(object, "http.services"), *service;
+        json_t *services = (json_t *)merge_at(object, "http.services"), *service;
         const char *name;
         json_object_foreach(services, name, service) {
-            json_array_foreach((json_t *)(uintptr_t)merge_at(service, "weighted.services"), at, entry) {
+            json_array_foreach((json_t *)merge_at(service, "weighted.services"), at, entry) {
                 const char *backend = json_string_value(json_object_get(entry, "name"));
                 for (uint32_t i = 0; backend != NULL && i < render->action->target_count; i++) {
                     char usual[OBJECT_NAME_BYTES];

@@ -106,4 +106,9 @@ fi
 timeout 120 "$python" validate.py "$work/rendered.jsonl" --crds "${crds[@]}" "${more[@]}" >"$work/said" 2>"$work/said.err" ||
     say "FAIL the validator ended badly: $(tail -n 3 "$work/said.err" | tr '\n' ' ')"
 tee -a "$results" <"$work/said"
+if "$python" table.py "$work/rendered.jsonl" | diff - <(grep '^|' "$root/docs/routing.md") >"$work/table.diff"; then
+    say "ok   the table in docs/routing.md is what the languages write"
+else
+    say "FAIL the table in docs/routing.md is not what table.py prints: $(head -n 3 "$work/table.diff" | tr '\n' ' ')"
+fi
 sum
