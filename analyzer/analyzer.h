@@ -7,9 +7,10 @@
 #include "collector/rollup/shard.h"
 
 typedef struct {
-    double sensitivity;  /* 1 = default; larger alarms earlier */
-    double minimum_rate; /* affected requests per minute below which nothing is called an incident */
-    uint32_t series;     /* cap on remembered series */
+    double sensitivity;           /* 1 = default; larger alarms earlier */
+    double minimum_rate;          /* affected requests per minute below which nothing is called an incident */
+    uint32_t series;              /* cap on remembered series */
+    const char *routing_language; /* of suggestions (analyzer/routing/languages.c); borrowed; NULL = istio */
 } analyzer_config_t;
 
 void analyzer_config_defaults(analyzer_config_t *config);

@@ -56,6 +56,10 @@ static const rule_t rules[] = {
     {.path = "listen.web", .address = true},
     {.path = "durability", .choices = "disk|process"},
     {.path = "journal.kind", .choices = "local|kafka"},
+    {.path = "routing.language",
+     .choices =
+         "istio|gateway-api|linkerd|consul|consul-k8s|kuma|kuma-universal|app-mesh|google|google-routing|traefik|"
+         "traefik-file|smi|traefik-mesh|osm|nsm"},
     {.path = "log_level", .choices = "debug|info|warn|error"},
     {.path = "limits.request_bytes", .low = KIB, .high = GIB}, /* a journal record holds 1 GiB at most */
     {.path = "limits.intake_bytes", .low = MIB, .high = 1024 * GIB},

@@ -61,7 +61,8 @@
     X(bytes, forward_queue_bytes, "forward.queue_bytes", "64MiB", "may wait for that address; beyond it: dropped")     \
     X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \
     X(real, minimum_rate, "analyzer.minimum_per_minute", "2",                                                          \
-      "affected requests per minute below which nothing is an incident")
+      "affected requests per minute below which nothing is an incident")                                               \
+    X(text, routing_language, "routing.language", "istio", "what suggestions are written in")
 
 #define CONFIG_FIELD_text(field)    char *field;
 #define CONFIG_FIELD_bytes(field)   uint64_t field;

@@ -37,10 +37,15 @@ const command_t commands[] = {
      "  --period S      spacing of the points (default: learned from them)\n",
      command_detect},
     {"suggestions", "see and decide what a server suggests",
-     "[list | show ID | accept ID | dismiss ID] [--server URL] [--reason TEXT]\n\n"
+     "[list | show ID | accept ID | dismiss ID] [--server URL] [--as LANGUAGE] [--against FILE] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"
      "mesh by itself: 'show' prints the command that does.\n\n"
      "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n"
+     "  --as LANGUAGE   show it as another mesh's objects: istio, gateway-api, linkerd, consul, consul-k8s, kuma,\n"
+     "                  kuma-universal, app-mesh, google, google-routing, traefik, traefik-file, smi, traefik-mesh,\n"
+     "                  osm, nsm\n"
+     "  --against FILE  show it as a change of the live objects in FILE (YAML or JSON, as kubectl get -o yaml prints\n"
+     "                  them; - is standard input); everything else in them stays\n"
      "  --reason TEXT   why, kept with the decision\n",
      command_suggestions},
     {"check-config", "read a configuration file and say what is wrong with it",

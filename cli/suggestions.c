@@ -1,9 +1,12 @@
 /* suggestions: what the server proposes, over its HTTP API (docs/api.md), for people and scripts without a browser. */
+#include "analyzer/routing/language.h"
+#include "analyzer/routing/text.h"
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "cli/command.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +15,7 @@
 enum { ANSWER_BYTES_MAX = 16 << 20, TIMEOUT_S = 30 };
 
 typedef struct {
-    const char *server, *reason;
+    const char *server, *reason, *as, *against;
     buffer_t answer;
     long status;
 } client_t;
@@ -139,19 +142,104 @@ static void print_list(const char *title, const json_t *texts) {
     }
 }
 
+static const char *figure(const json_t *value, bool share, char *out, size_t size) {
+    double number = json_number_value(value);
+    if (!json_is_number(value)) return "?";
+    (void)snprintf(out, size, share ? "%.3g %%" : "%.3g s", share ? number * 100 : number);
+    return out;
+}
+
+static void print_effect(const json_t *suggestion) {
+    static const struct {
+        const char *key, *words, *of_calls; /* a timeout: of the calls that it cuts, and of who waits for them */
+        bool share;
+    } figures[] = {{"error_ratio", "failing requests", "failing calls", true},
+                   {"p99_s", "latency p99", "latency p99 of the caller", false}};
+    bool calls = strcmp(text_of(suggestion, "kind"), "set_timeout") == 0;
+    const json_t *effects = json_object_get(suggestion, "effect");
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        const json_t *effect = json_object_get(effects, figures[i].key);
+        static const char *const keys[] = {"now", "predicted", "low", "high"};
+        char text[4][32];
+        const char *said[4];
+        if (!json_is_object(effect)) continue;
+        for (size_t k = 0; k < 4; k++)
+            said[k] = figure(json_object_get(effect, keys[k]), figures[i].share, text[k], sizeof text[k]);
+        (void)printf("%s: %s now, %s predicted (%s to %s)\n", calls ? figures[i].of_calls : figures[i].words, said[0],
+                     said[1], said[2], said[3]);
+    }
+}
+
+/* The change in the language that it is written in. */
+static void print_written(const json_t *written) {
+    const char *cannot = text_of(written, "cannot");
+    size_t index;
+    json_t *object;
+    if (cannot[0] != '\0') print_text("\n", cannot, "\n");
+    json_array_foreach(json_object_get(written, "objects"), index, object) {
+        print_text("\n", text_of(object, "diff"), "\n");
+    }
+    print_list("limits", json_object_get(written, "limits"));
+    if (text_of(written, "apply")[0] != '\0') print_text("\napply:  ", text_of(written, "apply"), "\n");
+    if (text_of(written, "undo")[0] != '\0') print_text("undo:   ", text_of(written, "undo"), "\n");
+}
+
 static void print_suggestion(const json_t *suggestion) {
     print_text("", text_of(suggestion, "title"), " (");
     print_text("", text_of(suggestion, "state"), ")\n\n");
     print_text("", text_of(suggestion, "sentence"), "\n");
     print_text("", text_of(json_object_get(suggestion, "capacity"), "sentence"), "\n");
-    size_t index;
-    json_t *object;
-    json_array_foreach(json_object_get(suggestion, "objects"), index, object) {
-        print_text("\n", text_of(object, "diff"), "\n");
-    }
+    print_effect(suggestion);
     print_list("wrong if", json_object_get(suggestion, "wrong_if"));
-    if (text_of(suggestion, "apply")[0] != '\0') print_text("\napply:  ", text_of(suggestion, "apply"), "\n");
-    if (text_of(suggestion, "undo")[0] != '\0') print_text("undo:   ", text_of(suggestion, "undo"), "\n");
+    print_written(suggestion);
+    const json_t *beside = json_object_get(suggestion, "beside");
+    if (!json_is_object(beside)) return;
+    print_text("\nThe same for ", text_of(beside, "mesh"), "\n");
+    print_written(beside);
+}
+
+/* Reads a file of live objects, or standard input ("-"). NULL, after saying why. */
+static json_t *read_live(const char *path) {
+    buffer_t text = {0};
+    char why[200] = "";
+    json_t *objects = NULL;
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (file == NULL) {
+        (void)fprintf(stderr, "seismesh suggestions: %s cannot be opened: %s\n", path, strerror(errno));
+        return NULL;
+    }
+    for (size_t got = 1; got > 0 && text.len <= LIVE_BYTES_MAX;) {
+        got = fread(buffer_reserve(&text, 65536), 1, 65536, file);
+        text.len += got;
+    }
+    if (ferror(file))
+        (void)fprintf(stderr, "seismesh suggestions: %s cannot be read\n", path);
+    else if (text_read(buffer_slice(&text), &objects, why, sizeof why) != ERR_OK)
+        (void)fprintf(stderr, "seismesh suggestions: %s: %s\n", path, why);
+    if (file != stdin) (void)fclose(file);
+    buffer_fini(&text);
+    return objects;
+}
+
+/* Writes the suggestion's action anew as a change of the live objects. False after saying why not. */
+static bool write_against(const client_t *client, json_t *suggestion) {
+    routing_action_t action;
+    change_t change;
+    const routing_language_ops *language =
+        routing_language(client->as != NULL ? client->as : text_of(suggestion, "mesh"));
+    if (language == NULL) language = routing_languages[0];
+    if (!action_from_json(json_object_get(suggestion, "action"), &action)) {
+        (void)fprintf(stderr,
+                      "seismesh suggestions: this suggestion changes nothing, so there is nothing to compare\n");
+        return false;
+    }
+    json_t *live = read_live(client->against);
+    if (live == NULL) return false;
+    (void)routing_render(language, &action, live, &change);
+    change_into(&change, &action, suggestion);
+    change_fini(&change);
+    json_decref(live);
+    return true;
 }
 
 static int show_or_decide(client_t *client, const char *action, const char *id) {
@@ -160,6 +248,7 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
     buffer_t path = {0};
     buffer_format(&path, "/suggestions/%s%s%s", escaped == NULL ? "" : escaped, decides ? "/" : "",
                   decides ? action : "");
+    if (!decides && client->as != NULL) buffer_format(&path, "?as=%s", client->as); /* a known name: no escapes */
     buffer_byte(&path, '\0');
     if (decides) {
         json_t *document = client->reason == NULL ? json_object() : json_pack("{s:s}", "reason", client->reason);
@@ -170,6 +259,8 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
     json_t *suggestion = ask_fine(client, (const char *)path.data, body, &status);
     if (suggestion != NULL && decides)
         print_text(strcmp(action, "accept") == 0 ? "accepted: " : "dismissed: ", text_of(suggestion, "title"), "\n");
+    else if (suggestion != NULL && client->against != NULL && !write_against(client, suggestion))
+        status = EXIT_FAILED;
     else if (suggestion != NULL)
         print_suggestion(suggestion);
     json_decref(suggestion);
@@ -190,10 +281,16 @@ int command_suggestions(int argc, char **argv) {
     client_t client = {.server = "http://127.0.0.1:7117"};
     int misused = command_option("--server", &argc, argv, &client.server);
     if (misused == EXIT_FINE) misused = command_option("--reason", &argc, argv, &client.reason);
+    if (misused == EXIT_FINE) misused = command_option("--as", &argc, argv, &client.as);
+    if (misused == EXIT_FINE) misused = command_option("--against", &argc, argv, &client.against);
     if (misused == EXIT_FINE) misused = command_unknown_option(argc, argv);
     if (misused != EXIT_FINE) return misused;
+    if (client.as != NULL && routing_language(client.as) == NULL)
+        return command_misused(argv[0], "there is no routing language '%s', but " ROUTING_LANGUAGES, client.as);
     const char *action = argc > 1 ? argv[1] : "list";
     int status;
+    if (strcmp(action, "show") != 0 && (client.as != NULL || client.against != NULL))
+        return command_misused(argv[0], "--as and --against belong to 'show'");
     if (strcmp(action, "list") == 0)
         status = argc > 2 ? command_misused(argv[0], "list takes no argument, not '%s'", argv[2]) : list(&client);
     else if (!decision_known(action))

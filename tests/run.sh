@@ -22,13 +22,14 @@ declare -A command=(
     [cli]="tests/cli/run.sh"
     [interop]="tests/interop/run.sh"
     [peers]="tests/interop/peers/run.sh"
+    [routing]="tests/interop/routing/run.sh"
     [page-unit]="tests/browser/unit.sh"
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli interop peers page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli interop peers routing page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

@@ -4,6 +4,7 @@
 #include "web/routes.h"
 #include "web/values.h"
 
+#include "analyzer/routing/language.h"
 #include "collector/store/store.h"
 
 #include <stdlib.h>
@@ -14,6 +15,10 @@ json_t *document_suggestion(const query_suggestion_t *suggestion) {
         json_decref(document);
         document = json_object();
     }
+    /* what documents of earlier versions do not have */
+    json_t *later = json_pack("{s[],sn,sn,sn}", "limits", "cannot", "beside", "action");
+    json_object_update_missing(document, later);
+    json_decref(later);
     json_object_set_new(document, "id", value_id(suggestion->id));
     json_object_set_new(document, "incident", value_id(suggestion->incident));
     json_object_set_new(document, "state", json_string(suggestion->state));
@@ -64,12 +69,33 @@ static void answer_suggestion(web_request_t *request, uint64_t id) {
         answer_store_error(request, err);
 }
 
+/* The stored action in the language that was asked for; an abstention has none, and stays as it is. */
+static void write_again(const web_request_t *request, json_t *document) {
+    const char *name = request_text(request, "as");
+    const routing_language_ops *language = name == NULL ? NULL : routing_language(name);
+    routing_action_t action;
+    change_t change;
+    if (language == NULL || !action_from_json(json_object_get(document, "action"), &action)) return;
+    (void)routing_render(language, &action, NULL, &change);
+    change_into(&change, &action, document);
+    change_fini(&change);
+}
+
 void api_suggestion(web_request_t *request) {
     uint64_t id;
-    if (request_number(request->id, &id))
-        answer_suggestion(request, id);
-    else
+    json_t *document = NULL;
+    if (!request_number(request->id, &id)) {
         answer_not_found(request, "suggestion");
+        return;
+    }
+    err_t err = query_suggestion(request->query, id, take_suggestion, &document);
+    if (err == ERR_OK && document != NULL) {
+        write_again(request, document);
+        answer_json(request, 200, document);
+    } else if (err == ERR_NOT_FOUND)
+        answer_not_found(request, "suggestion");
+    else
+        answer_store_error(request, err);
 }
 
 static void decide(web_request_t *request, const char *decision) {

@@ -1,5 +1,7 @@
 #include "web/routes.h"
 
+#include "analyzer/routing/language.h"
+
 #define START                                                                                                          \
     { "start", PARAMETER_START, NULL }
 #define END                                                                                                            \
@@ -38,7 +40,7 @@ const route_t web_routes[] = {
      "/api/v1/suggestions",
      api_suggestions,
      {{"state", PARAMETER_CHOICE, "all|open|accepted|dismissed|expired"}, LIMIT, CURSOR}},
-    {"GET", "/api/v1/suggestions/{id}", api_suggestion, {{0}}},
+    {"GET", "/api/v1/suggestions/{id}", api_suggestion, {{"as", PARAMETER_CHOICE, "stored|" ROUTING_LANGUAGES}}},
     {"POST", "/api/v1/suggestions/{id}/accept", api_suggestion_accept, {{0}}},
     {"POST", "/api/v1/suggestions/{id}/dismiss", api_suggestion_dismiss, {{0}}},
     {"GET",

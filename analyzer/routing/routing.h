@@ -1,11 +1,11 @@
-/* routing: what would help. peers.c compares the versions or instances of a service over the same minutes, effect.c
- * predicts what happens when one of them gets no traffic any more, istio.c writes the objects, suggest.c decides. */
+/* routing: what would help. suggest.c decides, in order of how sure the cure is: plan_peers.c (a bad version or
+ * instance, compared with its peers by peers.c, the effect predicted by effect.c), plan_timeout.c, plan_breaker.c. What
+ * comes out is an action (action.h), which a language (language.h) writes as a mesh's objects. */
 #ifndef SEISMESH_ANALYZER_ROUTING_H
 #define SEISMESH_ANALYZER_ROUTING_H
 
+#include "analyzer/routing/language.h"
 #include "analyzer/state.h"
-
-#include <jansson.h>
 
 enum { PEERS_MAX = 64 };
 
@@ -50,24 +50,38 @@ typedef struct {
  * gets everything (versions). */
 effect_t effect_without(const peers_t *peers, uint32_t worst, bool spread);
 
-/* A service's name in its parts, checked against what Kubernetes allows: whatever passes needs no quoting in YAML or in
- * a shell. False for any other name, which then is never rendered. */
-typedef struct {
-    char name[64], namespace_name[64]; /* namespace "" = not known */
-} kube_name_t;
-bool kube_service(const char *service, kube_name_t *out);
-bool kube_label(const char *value); /* a valid label value or pod name */
+/* What is proposed: everything that goes into the document. */
+typedef enum { KIND_NOTHING_YET, KIND_NONE, KIND_ROLL_BACK, KIND_EJECT, KIND_SET_TIMEOUT, KIND_CIRCUIT_BREAKER } kind_t;
 
-/* Objects of a suggestion. `objects` is an array in the shape of the API; apply and undo are shell commands. */
-typedef struct {
-    json_t *objects;
-    buffer_t apply, undo; /* NUL-terminated */
-} change_t;
+enum { SENTENCE_BYTES = 1024, WRONG_IF_MAX = 5 };
 
-/* All traffic to `keep`, none to `drop`; both are versions that passed kube_label. */
-void istio_roll_back(const kube_name_t *service, const char *keep, const char *drop, change_t *change);
-/* Lets the proxies eject instances that fail, at most `percent` of them. */
-void istio_eject(const kube_name_t *service, unsigned percent, change_t *change);
-void change_fini(change_t *change);
+typedef struct {
+    uint8_t kind; /* kind_t */
+    uint32_t service, version, instance;
+    routing_action_t action;
+    char title[SENTENCE_BYTES], sentence[SENTENCE_BYTES], capacity[SENTENCE_BYTES], blast_radius[SENTENCE_BYTES];
+    const peers_t *peers; /* NULL: nothing is moved between peers */
+    effect_t effect;
+    contrast_t contrast;
+    double confidence;
+    const char *wrong_if[WRONG_IF_MAX];
+    const char *cannot; /* of a plan that came to nothing: why, when it was near */
+} plan_t;
+
+/* Each fills the plan and returns true when it would help; else what it left in `plan` is to be thrown away, but for
+ * `cannot`. plan_peers.c: */
+bool plan_roll_back(const analyzer_t *analyzer, const blame_t *blame, peers_t *peers, plan_t *plan);
+bool plan_eject(const analyzer_t *analyzer, const blame_t *blame, peers_t *peers, plan_t *plan);
+/* plan_timeout.c: calls to a service that keeps its callers waiting are given up earlier. */
+bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, plan_t *plan);
+/* plan_breaker.c: no more requests at a time than a service has borne. */
+bool plan_breaker(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, plan_t *plan);
+
+static inline const char *routing_name(const analyzer_t *analyzer, uint32_t id) {
+    return names_cstr(&analyzer->shard->names, id);
+}
+
+/* The service's subject and its counted requests; NULL when it has none. */
+const flow_t *routing_flow(const analyzer_t *analyzer, uint32_t service);
 
 #endif

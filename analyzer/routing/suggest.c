@@ -1,7 +1,8 @@
 /* Decides what to suggest for an incident. In this order: a version that is worse than another one of the same service
- * in the same minute is rolled back; an instance that fails more than its siblings is ejected; otherwise nothing, and
- * the suggestion says why, and what could help. A suggestion is made once per kind and incident: an abstention may give
- * way to a change when the evidence has come. */
+ * in the same minute is rolled back; an instance that fails more than its siblings is ejected; calls to a service that
+ * keeps its callers waiting get a timeout; a service that gets more than it ever bore gets a limit; otherwise nothing,
+ * and the suggestion says why, and what could help. A suggestion is made once per kind and incident: an abstention may
+ * give way to a change when the evidence has come, and what only limits the harm to what takes the cause away. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -11,26 +12,25 @@
 #include <stdlib.h>
 
 static const int64_t EXPIRY_NS = INT64_C(30) * 60 * 1000000000;
-enum { SENTENCE_BYTES = 1024 };
 
-enum { KIND_NOTHING_YET, KIND_NONE, KIND_ROLL_BACK, KIND_EJECT };
-static const char *const kind_names[] = {"", "none", "roll_back_version", "eject_instance"};
+/* `rank`: a suggestion gives way to one of a higher rank. */
+static const struct {
+    const char *name;
+    uint8_t rank;
+} kinds[] = {
+    [KIND_NOTHING_YET] = {"", 0},
+    [KIND_NONE] = {"none", 1},
+    [KIND_SET_TIMEOUT] = {"set_timeout", 2},
+    [KIND_CIRCUIT_BREAKER] = {"circuit_breaker", 2},
+    [KIND_ROLL_BACK] = {"roll_back_version", 3},
+    [KIND_EJECT] = {"eject_instance", 3},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* Everything that goes into the document. */
-typedef struct {
-    uint8_t kind;
-    uint32_t service, version, instance;
-    char title[SENTENCE_BYTES], sentence[SENTENCE_BYTES], capacity[SENTENCE_BYTES], blast_radius[SENTENCE_BYTES];
-    change_t change;
-    const peers_t *peers;
-    effect_t effect;
-    contrast_t contrast;
-    double confidence;
-    const char *wrong_if[4];
-} plan_t;
-
-static const char *name_of(const analyzer_t *analyzer, uint32_t id) {
-    return names_cstr(&analyzer->shard->names, id);
+const flow_t *routing_flow(const analyzer_t *analyzer, uint32_t service) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = service};
+    uint32_t subject = subject_find(analyzer, &key);
+    return subject == NO_INDEX ? NULL : analyzer->subjects[subject].flow;
 }
 
 static uint32_t part_of(const analyzer_t *analyzer, const peers_t *peers, uint32_t index) {
@@ -55,26 +55,50 @@ static json_t *load_of(const analyzer_t *analyzer, const plan_t *plan) {
         double moved = peers->items[plan->contrast.worst].rate, predicted = 0;
         if (plan->kind == KIND_ROLL_BACK && i == plan->effect.receiver) predicted = plan->effect.rate;
         if (plan->kind == KIND_EJECT && i != plan->contrast.worst) predicted = peer->rate + moved / (peers->count - 1);
-        (void)json_array_append_new(list,
-                                    json_pack("{ss,so,so,so}", "target", name_of(analyzer, part_of(analyzer, peers, i)),
-                                              "now_rate", number(peer->rate), "predicted_rate", number(predicted),
-                                              "highest_seen_rate", number(peer->highest_rate)));
+        (void)json_array_append_new(list, json_pack("{ss,so,so,so}", "target",
+                                                    routing_name(analyzer, part_of(analyzer, peers, i)), "now_rate",
+                                                    number(peer->rate), "predicted_rate", number(predicted),
+                                                    "highest_seen_rate", number(peer->highest_rate)));
     }
     return list;
 }
 
 static json_t *text_or_null(const analyzer_t *analyzer, uint32_t id) {
-    return id == 0 ? json_null() : json_string(name_of(analyzer, id));
+    return id == 0 ? json_null() : json_string(routing_name(analyzer, id));
 }
 
 static json_t *wrong_if(const plan_t *plan) {
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof plan->wrong_if / sizeof plan->wrong_if[0] && plan->wrong_if[i] != NULL; i++)
+    for (size_t i = 0; i < WRONG_IF_MAX && plan->wrong_if[i] != NULL; i++)
         (void)json_array_append_new(list, json_string(plan->wrong_if[i]));
     return list;
 }
 
-static char *document(const analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns) {
+static const routing_language_ops *language_of(const analyzer_t *analyzer) {
+    const char *name = analyzer->config.routing_language;
+    const routing_language_ops *language = name == NULL ? NULL : routing_language(name);
+    return language != NULL ? language : routing_languages[0];
+}
+
+/* The action as objects of the mesh, and in itself, so that it can be written in another language later. */
+static void add_change(const analyzer_t *analyzer, const plan_t *plan, json_t *document) {
+    change_t change;
+    const routing_language_ops *language = language_of(analyzer);
+    if (plan->kind == KIND_NONE) {
+        json_t *nothing = json_pack("{ss,s[],ss,ss,s[],sn,sn,sn}", "mesh", language->name, "objects", "apply", "",
+                                    "undo", "", "limits", "cannot", "beside", "action");
+        (void)json_object_update(document, nothing);
+        json_decref(nothing);
+        return;
+    }
+    (void)routing_render(language, &plan->action, NULL, &change);
+    change_into(&change, &plan->action, document);
+    change_fini(&change);
+    (void)json_object_set_new(document, "action", action_to_json(&plan->action));
+}
+
+static char *document(const analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns,
+                      int64_t expires_ns) {
     char id[24], incident_id[24];
     (void)snprintf(id, sizeof id, "%" PRIu64, incident->suggestion);
     (void)snprintf(incident_id, sizeof incident_id, "%" PRIu64, incident->id);
@@ -85,124 +109,25 @@ static char *document(const analyzer_t *analyzer, const incident_t *incident, co
     json_t *effect =
         json_pack("{so,so,so}", "error_ratio", acts ? forecast(&plan->effect.errors) : json_null(), "p99_s",
                   acts ? forecast(&plan->effect.p99_s) : json_null(), "load", load_of(analyzer, plan));
-    json_t *whole = json_pack("{ss,ss,ss,ss,ss,ss,ss,sI,sI,so,sO,ss,ss,so,s{sb,ss},sf,ss,so}", "id", id, "incident",
-                              incident_id, "state", "open", "kind", kind_names[plan->kind], "mesh", "istio", "title",
-                              plan->title, "sentence", plan->sentence, "created_ms", (json_int_t)(now_ns / 1000000),
-                              "expires_ms", (json_int_t)((now_ns + EXPIRY_NS) / 1000000), "target", target, "objects",
-                              plan->change.objects, "apply", acts ? (const char *)plan->change.apply.data : "", "undo",
-                              acts ? (const char *)plan->change.undo.data : "", "effect", effect, "capacity", "fits",
-                              acts && plan->effect.fits ? 1 : 0, "sentence", plan->capacity, "confidence",
+    json_t *whole = json_pack("{ss,ss,ss,ss,ss,ss,sI,sI,so,so,s{sb,ss},sf,ss,so}", "id", id, "incident", incident_id,
+                              "state", "open", "kind", kinds[plan->kind].name, "title", plan->title, "sentence",
+                              plan->sentence, "created_ms", (json_int_t)(now_ns / 1000000), "expires_ms",
+                              (json_int_t)(expires_ns / 1000000), "target", target, "effect", effect, "capacity",
+                              "fits", acts && plan->effect.fits ? 1 : 0, "sentence", plan->capacity, "confidence",
                               plan->confidence, "blast_radius", plan->blast_radius, "wrong_if", wrong_if(plan));
+    if (whole != NULL) add_change(analyzer, plan, whole);
     char *text = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
     json_decref(whole);
     return text;
 }
 
-/* "v2 fails 12 % of 340 requests in the last minute, the others 0.3 % of 3,100" */
-static void contrast_words(const analyzer_t *analyzer, const peers_t *peers, const contrast_t *contrast, char *out,
-                           size_t size) {
-    const peer_t *worst = &peers->items[contrast->worst];
-    peer_t rest = {0};
-    for (uint32_t i = 0; i < peers->count; i++) {
-        if (i == contrast->worst) continue;
-        rest.requests += peers->items[i].requests;
-        rest.errors += peers->items[i].errors;
-        histogram_add(&rest.latency, &peers->items[i].latency);
-    }
-    phrase_t a, b, c, d;
-    const char *name = name_of(analyzer, part_of(analyzer, peers, contrast->worst));
-    if (contrast->by_errors)
-        (void)snprintf(out, size, "%s fails %s of %s requests in the last minute, the others %s of %s", name,
-                       phrase_share(&a, worst->errors / worst->requests), phrase_count(&b, worst->requests),
-                       phrase_share(&c, rest.errors / rest.requests), phrase_count(&d, rest.requests));
-    else
-        (void)snprintf(
-            out, size, "%s needs %s at the 90th percentile of %s requests in the last minute, the others %s of %s",
-            name, phrase_seconds(&a, histogram_quantile(&worst->latency, 0.9)), phrase_count(&b, worst->requests),
-            phrase_seconds(&c, histogram_quantile(&rest.latency, 0.9)), phrase_count(&d, rest.requests));
-}
-
-static void capacity_words(const analyzer_t *analyzer, plan_t *plan) {
-    phrase_t rate, highest;
-    const char *name = name_of(analyzer, part_of(analyzer, plan->peers, plan->effect.receiver));
-    (void)snprintf(plan->capacity, sizeof plan->capacity,
-                   plan->effect.fits
-                       ? "%s would get %s requests/s and has borne %s before"
-                       : "%s would get %s requests/s, more than the %s that it was ever seen to bear: add "
-                         "instances first",
-                   name, phrase_count(&rate, plan->effect.rate), phrase_count(&highest, plan->effect.highest));
-}
-
-static void weigh(plan_t *plan) {
-    plan->confidence = (1 - pow(10, -plan->contrast.evidence / 3)) * (plan->effect.fits ? 1 : 0.6);
-}
-
-static bool plan_roll_back(const analyzer_t *analyzer, const blame_t *blame, peers_t *peers, plan_t *plan) {
-    peers_collect(analyzer, blame->service, ENTITY_VERSION, peers);
-    plan->peers = peers;
-    plan->contrast = peers_contrast(peers);
-    kube_name_t service;
-    if (!plan->contrast.clear || !kube_service(name_of(analyzer, blame->service), &service)) return false;
-    plan->effect = effect_without(peers, plan->contrast.worst, false);
-    const char *drop = name_of(analyzer, part_of(analyzer, peers, plan->contrast.worst));
-    const char *keep = name_of(analyzer, part_of(analyzer, peers, plan->effect.receiver));
-    if (!kube_label(keep) || !kube_label(drop)) return false;
-    plan->kind = KIND_ROLL_BACK;
-    plan->service = blame->service;
-    plan->version = part_of(analyzer, peers, plan->contrast.worst);
-    istio_roll_back(&service, keep, drop, &plan->change);
-    (void)snprintf(plan->title, sizeof plan->title, "Send all traffic of %s to %s, none to %s", service.name, keep,
-                   drop);
-    contrast_words(analyzer, peers, &plan->contrast, plan->sentence, sizeof plan->sentence);
-    capacity_words(analyzer, plan);
-    phrase_t moved;
-    (void)snprintf(plan->blast_radius, sizeof plan->blast_radius,
-                   "every caller of %s inside the mesh; %s requests/s change their version", service.name,
-                   phrase_count(&moved, peers->items[plan->contrast.worst].rate));
-    plan->wrong_if[0] =
-        "a VirtualService or DestinationRule for this host exists already: then change the weights in it";
-    plan->wrong_if[1] = "the pods do not carry the label version with these values";
-    plan->wrong_if[2] = "the two versions get different kinds of requests, so that the comparison is unfair";
-    weigh(plan);
-    return true;
-}
-
-static bool plan_eject(const analyzer_t *analyzer, const blame_t *blame, peers_t *peers, plan_t *plan) {
-    peers_collect(analyzer, blame->service, ENTITY_INSTANCE, peers);
-    plan->peers = peers;
-    plan->contrast = peers_contrast(peers);
-    kube_name_t service;
-    /* Istio ejects what fails, not what is slow; and one of two cannot be told from the other's healthy self. */
-    if (peers->count < 3 || !plan->contrast.clear || !plan->contrast.by_errors) return false;
-    if (!kube_service(name_of(analyzer, blame->service), &service)) return false;
-    plan->effect = effect_without(peers, plan->contrast.worst, true);
-    plan->kind = KIND_EJECT;
-    plan->service = blame->service;
-    plan->instance = part_of(analyzer, peers, plan->contrast.worst);
-    plan->version = analyzer->subjects[peers->items[plan->contrast.worst].subject].key.version;
-    istio_eject(&service, (100 + peers->count - 1) / peers->count, &plan->change);
-    (void)snprintf(plan->title, sizeof plan->title, "Let the proxies eject %s of %s", name_of(analyzer, plan->instance),
-                   service.name);
-    contrast_words(analyzer, peers, &plan->contrast, plan->sentence, sizeof plan->sentence);
-    capacity_words(analyzer, plan);
-    (void)snprintf(plan->blast_radius, sizeof plan->blast_radius,
-                   "every caller of %s inside the mesh; at most one of %u instances is taken out at a time",
-                   service.name, (unsigned)peers->count);
-    plan->wrong_if[0] = "a DestinationRule for this host exists already: then add outlierDetection to it";
-    plan->wrong_if[1] = "the failures are not HTTP 5xx or connection failures: the proxies do not count others";
-    plan->wrong_if[2] = "this instance alone gets a kind of request that fails everywhere";
-    weigh(plan);
-    return true;
-}
-
-/* Why routing cannot help, and what could. */
+/* Why routing cannot help, and what could. `near`: what came near, and why it is not worth it; NULL = nothing did. */
 static void plan_none(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, peers_t *peers,
-                      plan_t *plan) {
+                      const char *near, plan_t *plan) {
     plan->kind = KIND_NONE;
     plan->service = blame->service;
     plan->instance = blame->instance;
-    plan->change.objects = json_array();
-    const char *service = name_of(analyzer, blame->service);
+    const char *service = routing_name(analyzer, blame->service);
     (void)snprintf(plan->title, sizeof plan->title, "No routing change would help %s", service);
     peers_collect(analyzer, blame->service, ENTITY_INSTANCE, peers);
     uint32_t instances = peers->count;
@@ -210,8 +135,8 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
     peers_collect(analyzer, blame->service, ENTITY_VERSION, peers);
     contrast_t versions = peers_contrast(peers);
     phrase_t more;
-    kube_name_t checked;
-    if (!kube_service(service, &checked))
+    routing_action_t checked = {.kind = ACTION_NONE};
+    if (!action_set_service(&checked, service))
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "the service's name is not one that Kubernetes allows, so no object can be written for it");
     else if (versions.wanted > 0 && peers->count > 1)
@@ -224,14 +149,16 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
                        "could help");
     else if (peers->count <= 1 && instances <= 1)
         (void)snprintf(plan->sentence, sizeof plan->sentence,
-                       "one version and one instance serve it, so there is nowhere to send the traffic; %s",
+                       "one version and one instance serve it, so there is nowhere to send the traffic%s%s; %s",
+                       near == NULL ? "" : ", and ", near == NULL ? "" : near,
                        blame->saturation > 0 ? "more processor or memory, or a second instance, could help"
                        : blame->network > 0  ? "its node and its network path are the first places to look"
                                              : "its last change and its logs are the first places to look");
     else
         (void)snprintf(plan->sentence, sizeof plan->sentence,
-                       "all its versions and instances behave alike, so moving traffic between them changes nothing; "
-                       "%s",
+                       "all its versions and instances behave alike, so moving traffic between them changes nothing"
+                       "%s%s; %s",
+                       near == NULL ? "" : ", and ", near == NULL ? "" : near,
                        blame->saturation > 0 ? "more instances could help" : "a shared cause is more likely");
     (void)snprintf(plan->capacity, sizeof plan->capacity, "nothing is moved");
     (void)snprintf(plan->blast_radius, sizeof plan->blast_radius, "none");
@@ -239,24 +166,46 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
     plan->wrong_if[0] = incident->established ? NULL : "the culprit is another service: it is not established";
 }
 
+/* The first plan that would help; else the last one's word on why it would not is left in `plan`. */
+static bool plan_change(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, peers_t *peers,
+                        plan_t *plan) {
+    if (plan_roll_back(analyzer, blame, peers, plan)) return true;
+    *plan = (plan_t){0};
+    if (plan_eject(analyzer, blame, peers, plan)) return true;
+    *plan = (plan_t){0};
+    if (plan_breaker(analyzer, incident, blame, plan)) return true;
+    plan_t timeout = {0};
+    bool found = plan_timeout(analyzer, incident, blame, &timeout);
+    if (found || timeout.cannot != NULL) *plan = timeout;
+    return found;
+}
+
+static void tell(const analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns,
+                 int64_t expires_ns) {
+    char *text = document(analyzer, incident, plan, now_ns, expires_ns);
+    if (text != NULL)
+        analyzer->sink.suggestion(analyzer->sink.context, incident->suggestion, incident->id, now_ns, expires_ns, text);
+    free(text);
+}
+
 void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool changed) {
     if (analyzer->sink.suggestion == NULL || incident->suspect_count == 0) return;
-    if (incident->suggestion_kind > KIND_NONE) return;
+    uint8_t known = incident->suggestion_kind < KINDS ? incident->suggestion_kind : KIND_ROLL_BACK;
+    if (kinds[known].rank >= kinds[KIND_ROLL_BACK].rank) return;
     const blame_t *blame = &incident->suspects[0];
     peers_t peers;
-    plan_t plan = {0};
-    if (!plan_roll_back(analyzer, blame, &peers, &plan) && !plan_eject(analyzer, blame, &peers, &plan)) {
-        if (incident->suggestion_kind == KIND_NONE && !changed) return; /* said so already */
-        plan = (plan_t){0};
-        plan_none(analyzer, incident, blame, &peers, &plan);
+    plan_t plan = {0}, nothing = {0};
+    bool acts = plan_change(analyzer, incident, blame, &peers, &plan);
+    if (acts ? kinds[plan.kind].rank <= kinds[known].rank : kinds[known].rank > kinds[KIND_NONE].rank) return;
+    if (!acts && known == KIND_NONE && !changed) return; /* said so already */
+    if (!acts || known == KIND_NONE) {
+        peers_t others;
+        plan_none(analyzer, incident, blame, &others, plan.cannot, &nothing);
     }
-    /* An abstention is updated in place; a change of mind towards acting is a suggestion of its own. */
-    if (plan.kind != incident->suggestion_kind) incident->suggestion = analyzer->next_suggestion++;
-    incident->suggestion_kind = plan.kind;
-    char *text = document(analyzer, incident, &plan, now_ns);
-    if (text != NULL)
-        analyzer->sink.suggestion(analyzer->sink.context, incident->suggestion, incident->id, now_ns,
-                                  now_ns + EXPIRY_NS, text);
-    free(text);
-    change_fini(&plan.change);
+    /* An abstention is updated in place; a change of mind towards acting is a suggestion of its own, and the abstention
+     * is over. */
+    if (acts && known == KIND_NONE) tell(analyzer, incident, &nothing, now_ns, now_ns);
+    if (acts || known == KIND_NOTHING_YET) incident->suggestion = analyzer->next_suggestion++;
+    incident->suggestion_kind = acts ? plan.kind : KIND_NONE;
+    tell(analyzer, incident, acts ? &plan : &nothing, now_ns, now_ns + EXPIRY_NS);
 }

@@ -406,6 +406,57 @@ def a_suggestion_is_shown_with_its_change():
         check("\x1b" not in out)
 
 
+ACTION = {"kind": "set_timeout", "service": "reviews", "namespace": "shop", "timeout_s": 0.5}
+LIVE = """apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mine, namespace: shop}
+spec:
+  hosts: [reviews]
+  http:
+  - retries: {attempts: 3}
+    timeout: 9s
+    route: [{destination: {host: reviews}}]
+"""
+
+
+@test
+def a_suggestion_is_shown_in_another_language():
+    with Receiver([as_json(SUGGESTION)]) as server:
+        check(run("suggestions", "show", "7", "--as", "linkerd", "--server", server.url)[0] == 0)
+        check(server.requests[0][1] == "/api/v1/suggestions/7?as=linkerd", server.requests[0][1])
+    written = dict(SUGGESTION, mesh="osm", cannot="it has no request timeout", limits=["whole numbers"],
+                   beside={"mesh": "gateway-api", "objects": [{"diff": "+beside"}], "apply": "kubectl b", "undo": ""})
+    with Receiver([as_json(written)]) as server:
+        out = run("suggestions", "show", "7", "--as", "osm", "--server", server.url)[1]
+        for words in ["it has no request timeout", "whole numbers", "The same for gateway-api", "+beside", "kubectl b"]:
+            check(words in out, out)
+    refuses("suggestions", "show", "7", "--as", "cobol", saying=["cobol", "gateway-api"])
+    refuses("suggestions", "list", "--as", "istio", saying="belong to 'show'")
+
+
+@test
+def a_suggestion_is_shown_against_the_live_object():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "live.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(LIVE)
+        suggestion = dict(SUGGESTION, mesh="istio", action=ACTION)
+        with Receiver([as_json(suggestion)] * 5) as server:
+            code, out, err = run("suggestions", "show", "7", "--against", path, "--server", server.url)
+            check(code == 0, err)
+            changed = [line for line in out.splitlines() if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
+            check(changed == ['-    timeout: "9s"', '+    timeout: "500ms"'], out)
+            check("attempts: 3" in out and "name: mine" in out, out)
+            out = run("suggestions", "show", "7", "--as", "kuma", "--against", path, "--server", server.url)[1]
+            check("kind: MeshTimeout" in out and "this one is new" in out, out)
+            refuses("suggestions", "show", "7", "--against", path + "x", "--server", server.url, code=1, saying="cannot be opened")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("a: yes\n")
+            refuses("suggestions", "show", "7", "--against", path, "--server", server.url, code=1, saying="line 1")
+        with Receiver([as_json(dict(SUGGESTION, action=None))]) as server:
+            refuses("suggestions", "show", "7", "--against", path, "--server", server.url, code=1, saying="changes nothing")
+
+
 @test
 def decisions_are_posted_with_the_header_and_the_reason():
     with Receiver([as_json(SUGGESTION), as_json(SUGGESTION)]) as server:

@@ -178,7 +178,9 @@ static const char filled_suggestion[] =
     "\"undo\":\"kubectl "
     "delete\",\"effect\":{\"error_ratio\":{\"now\":0.25,\"predicted\":0.001,\"low\":0,\"high\":0.01},"
     "\"p99_s\":null,\"load\":[]},\"capacity\":{\"fits\":true,\"sentence\":\"It fits.\"},\"confidence\":0.9,"
-    "\"blast_radius\":\"All of cart.\",\"wrong_if\":[\"The database is to blame.\"]}";
+    "\"blast_radius\":\"All of cart.\",\"wrong_if\":[\"The database is to blame.\"],"
+    "\"action\":{\"kind\":\"shift_versions\",\"service\":\"cart\",\"namespace\":\"shop\",\"targets\":["
+    "{\"name\":\"v1\",\"weight_percent\":100},{\"name\":\"v2\",\"weight_percent\":0}]}}";
 
 static inline void filled_findings(filled_t *filled) {
     int64_t opened = INT64_C(1700000400) * NS_PER_S;

@@ -369,9 +369,30 @@ TEST(metrics_pass_promtool) {
     server_stop(&server);
 }
 
+TEST(a_suggestion_is_written_again_in_the_language_that_is_asked_for) {
+    server_t server;
+    REQUIRE(server_start(&server, true, 0));
+    json_t *stored = get_json(&server, "/api/v1/suggestions/1", 200);
+    CHECK_TEXT(json_string_value(json_object_get(stored, "mesh")), "istio");
+    CHECK(json_is_null(json_object_get(stored, "beside")) && json_is_array(json_object_get(stored, "limits")));
+    json_t *consul = get_json(&server, "/api/v1/suggestions/1?as=consul", 200);
+    CHECK_TEXT(json_string_value(json_object_get(consul, "mesh")), "consul");
+    CHECK(strstr(json_string_value(json_object_get(consul, "apply")), "Kind = \"service-splitter\"") != NULL);
+    CHECK(json_equal(json_object_get(stored, "action"), json_object_get(consul, "action")));
+    json_t *osm = get_json(&server, "/api/v1/suggestions/1?as=osm", 200);
+    CHECK_TEXT(json_string_value(json_object_get(json_object_get(osm, "beside"), "mesh")), "gateway-api");
+    json_t *unknown = get_json(&server, "/api/v1/suggestions/1?as=cobol", 400);
+    json_decref(stored);
+    json_decref(consul);
+    json_decref(osm);
+    json_decref(unknown);
+    server_stop(&server);
+}
+
 TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_each_bucket),
           TEST_CASE(lists_go_on_where_they_ended), TEST_CASE(findings_are_served_with_what_belongs_to_them),
-          TEST_CASE(a_decision_is_kept_and_final), TEST_CASE(traces_are_found_and_shown_whole),
+          TEST_CASE(a_decision_is_kept_and_final),
+          TEST_CASE(a_suggestion_is_written_again_in_the_language_that_is_asked_for), TEST_CASE(traces_are_found_and_shown_whole),
           TEST_CASE(an_attack_as_a_name_stays_data), TEST_CASE(the_sentence_says_how_the_mesh_is),
           TEST_CASE(status_says_in_words_what_a_mesh_does_not_send),
           TEST_CASE(status_says_that_two_meshes_share_a_name), TEST_CASE(an_empty_store_answers_everything),

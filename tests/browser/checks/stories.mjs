@@ -174,6 +174,24 @@ export const stories = async checker => {
     },
   );
 
+  await checker.check('the suggestion is written for another mesh when asked', {}, async page => {
+    await checker.open(page, '/suggestion?id=3');
+    assert.equal(await page.locator('.beside').count(), 0);
+    await page.locator('select[name=as]').selectOption('osm');
+    await page.getByText('kubectl apply for osm').waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('as'), 'osm');
+    const text = await words(page);
+    for (const part of [
+      'for osm',
+      'weights are whole numbers',
+      'the nearest is that',
+      'kubectl apply the route',
+    ])
+      assert.ok(text.includes(part), part);
+    await page.locator('select[name=as]').selectOption('stored');
+    await page.getByText('kubectl --namespace boutique').first().waitFor();
+  });
+
   await checker.check(
     'copy puts the command on the clipboard',
     { permissions: ['clipboard-read', 'clipboard-write'] },

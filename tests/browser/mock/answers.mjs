@@ -18,7 +18,7 @@ const known = {
   '/incidents': ['start', 'end', 'state', 'limit', 'cursor'],
   '/incidents/*': [],
   '/suggestions': ['state', 'limit', 'cursor'],
-  '/suggestions/*': [],
+  '/suggestions/*': ['as'],
   '/traces': [
     'start',
     'end',
@@ -265,7 +265,9 @@ export const answer = (mock, method, url, headers, body) => {
     }
     case 'suggestions': {
       if (id !== undefined)
-        return id === '3' ? fine(clean(suggestion())) : fail(404, 'not_found', `No suggestion ${id}.`);
+        return id === '3'
+          ? fine(clean({ ...suggestion(), ...stories.written(url.searchParams.get('as')) }))
+          : fail(404, 'not_found', `No suggestion ${id}.`);
       const state = url.searchParams.get('state') ?? 'all';
       return fine({
         suggestions: clean(

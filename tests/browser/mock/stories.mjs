@@ -94,6 +94,45 @@ export const suggestion = (change = {}) => ({
   ...change,
 });
 
+/** The suggestion's change in the language that was asked for. */
+export const written = as =>
+  as === null
+    ? {}
+    : {
+        mesh: as,
+        objects: [
+          {
+            kind: 'TrafficSplit',
+            name: 'cart',
+            namespace: 'boutique',
+            before: null,
+            after: 'a: b\n',
+            diff: '+a: b',
+          },
+        ],
+        apply: `kubectl apply for ${as}`,
+        undo: `kubectl delete for ${as}`,
+        limits: ['weights are whole numbers'],
+        cannot: 'It cannot express this, the nearest is that.',
+        beside: {
+          mesh: 'gateway-api',
+          objects: [
+            {
+              kind: 'HTTPRoute',
+              name: 'cart',
+              namespace: 'boutique',
+              before: null,
+              after: 'c: d\n',
+              diff: '+c: d',
+            },
+          ],
+          apply: 'kubectl apply the route',
+          undo: 'kubectl delete the route',
+          limits: [],
+          cannot: null,
+        },
+      };
+
 export const abstention = () =>
   suggestion({
     id: 2,

@@ -219,20 +219,30 @@ export interface ConfigObject {
   diff: Maybe<string>;
 }
 
-export interface Suggestion {
+/** A change as the objects of one mesh. */
+export interface Written {
+  mesh: Maybe<string>;
+  objects: ConfigObject[];
+  apply: Maybe<string>;
+  undo: Maybe<string>;
+  /** What must be known of these objects. */
+  limits?: string[];
+  /** The mesh cannot express the action: why, and what the objects are instead. */
+  cannot?: Maybe<string>;
+}
+
+export interface Suggestion extends Written {
   id: string | number;
   incident: Maybe<string | number>;
   state: 'open' | 'accepted' | 'dismissed' | 'expired';
   kind: string;
-  mesh: Maybe<string>;
   title: string;
   sentence: string;
   created_ms: number;
   expires_ms: Maybe<number>;
   target: Maybe<{ service: Maybe<string>; version: Maybe<string>; instance: Maybe<string> }>;
-  objects: ConfigObject[];
-  apply: Maybe<string>;
-  undo: Maybe<string>;
+  /** The same in a language that has a future, where this mesh has none. */
+  beside?: Maybe<Written>;
   effect: Maybe<{ error_ratio: Maybe<EffectRange>; p99_s: Maybe<EffectRange>; load: LoadChange[] }>;
   capacity: Maybe<{ fits: Maybe<boolean>; sentence: string }>;
   confidence: Maybe<number>;

@@ -1,6 +1,6 @@
 /** One suggestion: the change as a diff, the commands, the predicted effect, what would make it wrong, the decision. */
 import { useState } from 'preact/hooks';
-import type { EffectRange, LoadChange, Suggestion } from '../api/types.ts';
+import type { EffectRange, LoadChange, Suggestion, Written } from '../api/types.ts';
 import { Problem, post } from '../api/client.ts';
 import { duration, percent, rate } from '../format.ts';
 import { Command, Copy, Fact, Moment, Panel } from '../parts/basics.tsx';
@@ -52,6 +52,7 @@ const LoadRow = ({ load, widest }: { load: LoadChange; widest: number }) => (
 const Effect = ({ suggestion }: { suggestion: Suggestion }) => {
   const { effect, capacity } = suggestion;
   const load = effect?.load ?? [];
+  const calls = suggestion.kind === 'set_timeout'; // the effect is on the calls, and on who waits for them
   const widest = Math.max(
     0,
     ...load.flatMap(l => [l.now_rate ?? 0, l.predicted_rate ?? 0, l.highest_seen_rate ?? 0]),
@@ -60,9 +61,15 @@ const Effect = ({ suggestion }: { suggestion: Suggestion }) => {
     <div class="effect">
       <dl class="facts">
         {effect?.error_ratio && (
-          <Prediction name="Failing requests" effect={effect.error_ratio} format={percent} />
+          <Prediction
+            name={calls ? words.failingCalls : words.failing}
+            effect={effect.error_ratio}
+            format={percent}
+          />
         )}
-        {effect?.p99_s && <Prediction name="Latency p99" effect={effect.p99_s} format={duration} />}
+        {effect?.p99_s && (
+          <Prediction name={calls ? words.p99OfCaller : words.p99} effect={effect.p99_s} format={duration} />
+        )}
         {suggestion.confidence !== null && (
           <Fact name={words.confidence}>{percent(suggestion.confidence)}</Fact>
         )}
@@ -151,6 +158,41 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
 
 export const StatePill = ({ state }: { state: string }) => <span class={`pill pill-${state}`}>{state}</span>;
 
+/** The objects of one mesh with the commands, and what must be known of them. */
+const WrittenChange = ({ written }: { written: Written }) => (
+  <>
+    {written.cannot && <p class="tone-warning">{written.cannot}</p>}
+    {written.objects.map(object => (
+      <section key={`${object.kind}/${object.namespace}/${object.name}`} class="object">
+        <div class="command-head">
+          <span>
+            <strong>{object.kind}</strong> {object.namespace ? `${object.namespace}/` : ''}
+            {object.name} {object.before === null && <em class="muted">(new)</em>}
+          </span>
+          {object.after && <Copy value={object.after} label="Copy object" />}
+        </div>
+        <Diff value={object.diff ?? object.after ?? ''} label={`Change of ${object.kind} ${object.name}`} />
+      </section>
+    ))}
+    {(written.apply || written.undo) && (
+      <div class="commands">
+        {written.apply && <Command label={words.apply} value={written.apply} />}
+        {written.undo && <Command label={words.undo} value={written.undo} />}
+      </div>
+    )}
+    {(written.limits ?? []).length > 0 && (
+      <div class="wrong-if">
+        <h3>{words.limits}</h3>
+        <ul>
+          {written.limits?.map(line => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      </div>
+    )}
+  </>
+);
+
 /** `brief`: on the overview the objects are folded to the diff of each. */
 export const SuggestionCard = ({
   suggestion,
@@ -183,23 +225,14 @@ export const SuggestionCard = ({
         </p>
       )}
       {!abstains && <Effect suggestion={suggestion} />}
-      {suggestion.objects.map(object => (
-        <section key={`${object.kind}/${object.namespace}/${object.name}`} class="object">
-          <div class="command-head">
-            <span>
-              <strong>{object.kind}</strong> {object.namespace ? `${object.namespace}/` : ''}
-              {object.name} {object.before === null && <em class="muted">(new)</em>}
-            </span>
-            {object.after && <Copy value={object.after} label="Copy YAML" />}
-          </div>
-          <Diff value={object.diff ?? object.after ?? ''} label={`Change of ${object.kind} ${object.name}`} />
+      <WrittenChange written={suggestion} />
+      {suggestion.beside && (
+        <section class="beside">
+          <h3>
+            {words.beside} {suggestion.beside.mesh}
+          </h3>
+          <WrittenChange written={suggestion.beside} />
         </section>
-      ))}
-      {(suggestion.apply || suggestion.undo) && (
-        <div class="commands">
-          {suggestion.apply && <Command label={words.apply} value={suggestion.apply} />}
-          {suggestion.undo && <Command label={words.undo} value={suggestion.undo} />}
-        </div>
       )}
       {suggestion.wrong_if?.length > 0 && (
         <div class="wrong-if">
@@ -221,9 +254,51 @@ export const SuggestionCard = ({
   );
 };
 
+/** The routing languages, as analyzer/routing/languages.c has them. */
+const languages = [
+  'istio',
+  'gateway-api',
+  'linkerd',
+  'consul',
+  'consul-k8s',
+  'kuma',
+  'kuma-universal',
+  'app-mesh',
+  'google',
+  'google-routing',
+  'traefik',
+  'traefik-file',
+  'smi',
+  'traefik-mesh',
+  'osm',
+  'nsm',
+];
+
+const LanguageChoice = ({ current }: { current: string }) => (
+  <label class="filters">
+    <span class="small muted">{words.writtenFor}</span>
+    <select
+      name="as"
+      value={current}
+      onChange={event =>
+        change({ as: event.currentTarget.value === 'stored' ? '' : event.currentTarget.value })
+      }
+    >
+      <option value="stored">{words.stored}</option>
+      {languages.map(name => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  </label>
+);
+
 export const SuggestionView = () => {
   const id = useParameter('id');
-  const answer = useResource<Suggestion>(`/suggestions/${encodeURIComponent(id)}`);
+  const as = useParameter('as', 'stored');
+  const known = languages.includes(as) ? `?as=${as}` : '';
+  const answer = useResource<Suggestion>(`/suggestions/${encodeURIComponent(id)}${known}`);
   return (
     <Panel
       title={`Suggestion ${id}`}
@@ -234,7 +309,12 @@ export const SuggestionView = () => {
       }
     >
       <Show of={answer} size="l">
-        {suggestion => <SuggestionCard suggestion={suggestion} linked={false} />}
+        {suggestion => (
+          <>
+            {suggestion.kind !== 'none' && <LanguageChoice current={known ? as : 'stored'} />}
+            <SuggestionCard suggestion={suggestion} linked={false} />
+          </>
+        )}
       </Show>
     </Panel>
   );
