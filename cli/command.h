@@ -1,6 +1,7 @@
 /* command: what `seismesh NAME …` runs. One file per command; commands.c has the list, main.c looks it up.
  * Exit codes of all of them: 0 fine; 1 it failed; 2 it cannot be done as asked (usage, configuration, a port or
- * directory that cannot be used), with one sentence on standard error that says what to do. */
+ * directory that cannot be used), with one sentence on standard error that says what to do. `canary` gives its verdict
+ * by them: 0 pass, 1 fail, 3 not enough data. */
 #ifndef SEISMESH_CLI_COMMAND_H
 #define SEISMESH_CLI_COMMAND_H
 
@@ -38,6 +39,7 @@ int command_replay(int argc, char **argv);
 int command_backtest(int argc, char **argv);
 int command_detect(int argc, char **argv);
 int command_suggestions(int argc, char **argv);
+int command_canary(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

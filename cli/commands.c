@@ -48,6 +48,22 @@ const command_t commands[] = {
      "                  them; - is standard input); everything else in them stays\n"
      "  --reason TEXT   why, kept with the decision\n",
      command_suggestions},
+    {"canary", "a verdict on one version of a service against another",
+     "SERVICE BASELINE CANARY [--since TIME | --last 10m] [--until TIME] [--server URL] [--json]\n\n"
+     "Compares two versions that serve the same minutes, and ends with 0: pass, 1: fail, 3: not enough data (it says\n"
+     "how much is missing), 2: no verdict (usage, no such service, server not reached). It can be asked every few\n"
+     "seconds: looking often makes no error more likely. docs/canary.md has it as a gate for rollout controllers.\n\n"
+     "  --since TIME    when the rollout began: RFC 3339 or seconds since 1970; keep it while you ask again\n"
+     "                  (default: an hour before the newest event)\n"
+     "  --last 10m      or so long ago\n"
+     "  --until TIME    up to then (default: the newest event)\n"
+     "  --error-points N    tolerated: so many points more of the requests fail (default 5)\n"
+     "  --latency-factor N  tolerated: p99 and average answer so many times as long (default 2)\n"
+     "  --alpha N       share of identical versions that may be failed, over a whole rollout (default 0.01)\n"
+     "  --confidence N  of a pass: it is within what is tolerated (default 0.95)\n"
+     "  --json          the whole answer\n"
+     "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n",
+     command_canary},
     {"check-config", "read a configuration file and say what is wrong with it",
      "FILE\n\n"
      "Exits with 0 when 'seismesh serve --config FILE' would accept it, else with 2 and the line and the cure.\n",

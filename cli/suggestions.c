@@ -3,6 +3,7 @@
 #include "analyzer/routing/text.h"
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "cli/api_client.h"
 #include "cli/command.h"
 
 #include <curl/curl.h>
@@ -12,86 +13,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { ANSWER_BYTES_MAX = 16 << 20, TIMEOUT_S = 30 };
-
 typedef struct {
-    const char *server, *reason, *as, *against;
-    buffer_t answer;
-    long status;
+    api_client_t api;
+    const char *reason, *as, *against;
 } client_t;
-
-static size_t keep_answer(char *data, size_t size, size_t count, void *context) {
-    client_t *client = context;
-    size_t len = size * count;
-    if (len > ANSWER_BYTES_MAX - client->answer.len) return 0; /* ends the transfer */
-    buffer_append(&client->answer, data, len);
-    return len;
-}
-
-/* Telemetry names things: what it says is shown on a terminal, so control characters are not passed on to it. */
-static void print_text(const char *before, const char *text, const char *after) {
-    (void)fputs(before, stdout);
-    for (const char *at = text; *at != '\0'; at++) {
-        bool control = ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t') || *at == 0x7f;
-        (void)putchar(control ? '?' : *at);
-    }
-    (void)fputs(after, stdout);
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
-/* Asks the API. NULL, after saying why on standard error, when there is no usable answer. */
-static json_t *ask(client_t *client, const char *path, const char *body) {
-    buffer_t url = {0};
-    size_t len = strlen(client->server);
-    while (len > 0 && client->server[len - 1] == '/') len--;
-    buffer_format(&url, "%.*s/api/v1%s", (int)len, client->server, path);
-    buffer_byte(&url, '\0');
-    buffer_clear(&client->answer);
-    CURL *curl = curl_easy_init();
-    struct curl_slist *headers = curl_slist_append(NULL, "X-Seismesh: 1");
-    headers = curl_slist_append(headers, "Content-Type: application/json");
-    (void)curl_easy_setopt(curl, CURLOPT_URL, (const char *)url.data);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
-    if (body != NULL) (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    CURLcode result = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &client->status);
-    json_t *answer =
-        result == CURLE_OK ? json_loadb((const char *)client->answer.data, client->answer.len, 0, NULL) : NULL;
-    if (result != CURLE_OK)
-        (void)fprintf(stderr, "seismesh suggestions: %.*s cannot be reached: %s; is 'seismesh serve' running there?\n",
-                      (int)len, client->server, curl_easy_strerror(result));
-    else if (answer == NULL)
-        (void)fprintf(stderr, "seismesh suggestions: %.*s answered HTTP %ld, but not as seismesh does\n", (int)len,
-                      client->server, client->status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    buffer_fini(&url);
-    return answer;
-}
-
-/* The answer of a request that went well; else its error is said, and *status is what the command ends with. */
-static json_t *ask_fine(client_t *client, const char *path, const char *body, int *status) {
-    json_t *answer = ask(client, path, body);
-    *status = EXIT_FAILED;
-    if (answer == NULL) return NULL;
-    if (client->status == 200) {
-        *status = EXIT_FINE;
-        return answer;
-    }
-    const char *message = text_of(json_object_get(answer, "error"), "message");
-    (void)fprintf(stderr, "seismesh suggestions: %s\n", message[0] != '\0' ? message : "the server refused it");
-    json_decref(answer);
-    return NULL;
-}
 
 static void print_row(const json_t *suggestion) {
     char created[32] = "";
@@ -113,7 +38,7 @@ static int list(client_t *client) {
     size_t shown = 0;
     for (;;) {
         int status;
-        json_t *answer = ask_fine(client, path, NULL, &status);
+        json_t *answer = ask_fine(&client->api, path, NULL, &status);
         if (answer == NULL) return status;
         size_t index;
         json_t *suggestion;
@@ -256,7 +181,7 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
         json_decref(document);
     }
     int status;
-    json_t *suggestion = ask_fine(client, (const char *)path.data, body, &status);
+    json_t *suggestion = ask_fine(&client->api, (const char *)path.data, body, &status);
     if (suggestion != NULL && decides)
         print_text(strcmp(action, "accept") == 0 ? "accepted: " : "dismissed: ", text_of(suggestion, "title"), "\n");
     else if (suggestion != NULL && client->against != NULL && !write_against(client, suggestion))
@@ -278,8 +203,8 @@ static bool decision_known(const char *action) {
 }
 
 int command_suggestions(int argc, char **argv) {
-    client_t client = {.server = "http://127.0.0.1:7117"};
-    int misused = command_option("--server", &argc, argv, &client.server);
+    client_t client = {.api = {.command = argv[0], .server = API_SERVER_DEFAULT}};
+    int misused = command_option("--server", &argc, argv, &client.api.server);
     if (misused == EXIT_FINE) misused = command_option("--reason", &argc, argv, &client.reason);
     if (misused == EXIT_FINE) misused = command_option("--as", &argc, argv, &client.as);
     if (misused == EXIT_FINE) misused = command_option("--against", &argc, argv, &client.against);
@@ -299,6 +224,6 @@ int command_suggestions(int argc, char **argv) {
         status = command_misused(argv[0], "%s which one? 'seismesh suggestions' lists their IDs", action);
     else
         status = show_or_decide(&client, action, argv[2]);
-    buffer_fini(&client.answer);
+    buffer_fini(&client.api.answer);
     return status;
 }

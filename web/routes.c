@@ -12,6 +12,9 @@
     { "cursor", PARAMETER_CURSOR, NULL }
 #define TEXT(n)                                                                                                        \
     { n, PARAMETER_TEXT, NULL }
+#define CANARY_PARAMETERS                                                                                              \
+    TEXT("service"), TEXT("baseline"), TEXT("canary"), START, END, TEXT("error_points"), TEXT("latency_factor"),       \
+        TEXT("alpha"), TEXT("confidence")
 
 const route_t web_routes[] = {
     {"GET", "/api/v1/status", api_status, {{0}}},
@@ -30,6 +33,11 @@ const route_t web_routes[] = {
       START,
       END,
       {"step", PARAMETER_CHOICE, "auto|10|60|3600"}}},
+    {"GET", "/api/v1/canary", api_canary, {CANARY_PARAMETERS}},
+    {"POST",
+     "/api/v1/canary/gate",
+     api_canary_gate,
+     {CANARY_PARAMETERS, {"open", PARAMETER_CHOICE, "pass|unless_fail|on_fail"}}},
     {"GET", "/api/v1/anomalies", api_anomalies, {START, END, TEXT("service"), LIMIT, CURSOR}},
     {"GET",
      "/api/v1/incidents",
@@ -64,6 +72,10 @@ const route_t web_routes[] = {
     {"GET", "/metrics", metrics, {{0}}},
     {NULL, NULL, NULL, {{0}}},
 };
+
+bool route_only_asks(const route_t *route) {
+    return route->handle == api_canary_gate;
+}
 
 static bool matches(const char *pattern, const target_t *target, const char **id) {
     for (uint32_t i = 0; i < target->segment_count; i++) {

@@ -12,12 +12,17 @@ extern const route_t web_routes[]; /* ended by a NULL path */
  * `id` gets the value of {id}, if the path has one. HEAD goes where GET goes. */
 const route_t *route_find(const char *method, const target_t *target, const char **id, const char **allow);
 
+/* Whether a POST to it changes nothing. Rollout controllers' webhooks can only POST, and cannot send our header. */
+bool route_only_asks(const route_t *route);
+
 /* One per resource; api_*.c, health.c, metrics.c, stream.c. */
 void api_status(web_request_t *request);
 void api_services(web_request_t *request);
 void api_service(web_request_t *request);
 void api_graph(web_request_t *request);
 void api_series(web_request_t *request);
+void api_canary(web_request_t *request);
+void api_canary_gate(web_request_t *request);
 void api_anomalies(web_request_t *request);
 void api_incidents(web_request_t *request);
 void api_incident(web_request_t *request);

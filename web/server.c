@@ -195,6 +195,9 @@ static bool may_enter(web_t *web, struct MHD_Connection *connection, web_request
         return false;
     }
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) return true;
+    const char *id, *allow;
+    const route_t *route = route_find(method, request->target, &id, &allow);
+    if (route != NULL && route_only_asks(route)) return true;
     if (strcmp(method, "POST") == 0 &&
         !guard_post(host, header_of(connection, "Origin"), header_of(connection, "Sec-Fetch-Site"),
                     header_of(connection, "X-Seismesh"))) {

@@ -478,6 +478,47 @@ def the_servers_errors_are_passed_on():
     refuses("suggestions", "show", saying="show which one")
 
 
+# ---- canary ----
+
+def verdict(name):
+    return as_json({"verdict": name, "sentence": "v2 of \x1b[31mcart: 12 of 1,940 requests."})
+
+
+@test
+def the_verdict_on_a_canary_is_the_exit_code():
+    for name, expected in [("pass", 0), ("fail", 1), ("not_enough_data", 3)]:
+        with Receiver([verdict(name)]) as server:
+            code, out, _ = run("canary", "shop/cart", "v1", "v2", "--server", server.url)
+            check(code == expected and out == name + "\nv2 of ?[31mcart: 12 of 1,940 requests.\n", out)
+            check(server.requests[0][:2] == ("GET", "/api/v1/canary?service=shop%2Fcart&baseline=v1&canary=v2"))
+
+
+@test
+def what_a_canary_is_asked_with_is_passed_on():
+    with Receiver([verdict("pass"), verdict("pass"), verdict("maybe")]) as server:
+        code, out, _ = run("canary", "s", "a&b", "v 2", "--last", "10m", "--error-points", "1", "--alpha=0.05",
+                           "--confidence", "0.9", "--latency-factor", "1.5", "--json", "--server", server.url)
+        check(code == 0 and json.loads(out)["verdict"] == "pass")
+        path = server.requests[0][1]
+        for words in ["baseline=a%26b", "canary=v%202", "start=-10m", "error_points=1", "alpha=0.05", "confidence=0.9",
+                      "latency_factor=1.5"]:
+            check(words in path, path)
+        run("canary", "s", "v1", "v2", "--since", "2026-11-25T22:00:00+01:00", "--until", "-5m", "--server", server.url)
+        check(server.requests[1][1].endswith("&start=2026-11-25T22%3A00%3A00%2B01%3A00&end=-5m"), server.requests[1][1])
+        refuses("canary", "s", "v1", "v2", "--server", server.url, saying="no verdict")
+
+
+@test
+def without_a_verdict_on_a_canary_the_code_is_2():
+    with Receiver([as_json({"error": {"code": "not_found", "message": "There is no such service."}}, 404)]) as server:
+        refuses("canary", "s", "v1", "v2", "--server", server.url, saying="There is no such service.")
+    refuses("canary", "s", "v1", "v2", "--server", "http://127.0.0.1:9", saying=["cannot be reached", "seismesh serve"])
+    refuses("canary", "s", "v1", saying="give a service")
+    refuses("canary", "s", "v1", "v2", "v3", saying="give a service")
+    refuses("canary", "s", "v1", "v2", "--since", "1", "--last", "5m", saying="not both")
+    refuses("canary", "s", "v1", "v2", "--alhpa", "1", saying="--alhpa")
+
+
 # ---- serve and backtest: only what they say when they cannot ----
 
 @test

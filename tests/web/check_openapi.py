@@ -81,6 +81,7 @@ def check_answer(document, url, method, path, concrete, body=None):
         fault(f'{method} {concrete}: {"/".join(map(str, error.absolute_path))}: {error.message[:200]}')
 
 
+CANARY = '/api/v1/canary?service=shop/cart&baseline=v1&canary=v2'
 TRACE = '0102030405060708090a0b0c0d0e0f10'
 QUESTIONS = [
     ('GET', '/api/v1/status', '/api/v1/status'),
@@ -101,6 +102,15 @@ QUESTIONS = [
     ('GET', '/api/v1/series', '/api/v1/series?edge=shop/front%3Eshop/cart'),
     ('GET', '/api/v1/series', '/api/v1/series'),
     ('GET', '/api/v1/series', '/api/v1/series?service=nobody'),
+    ('GET', '/api/v1/canary', CANARY),
+    ('GET', '/api/v1/canary', CANARY + '&error_points=20&latency_factor=3&start=-9m'),
+    ('GET', '/api/v1/canary', CANARY + '&alpha=1'),
+    ('GET', '/api/v1/canary', '/api/v1/canary?service=shop/cart&baseline=v1&canary=v9'),
+    ('GET', '/api/v1/canary', '/api/v1/canary?service=nobody&baseline=v1&canary=v2'),
+    ('POST', '/api/v1/canary/gate', CANARY.replace('canary?', 'canary/gate?'), b'{"name":"cart"}'),
+    ('POST', '/api/v1/canary/gate', CANARY.replace('canary?', 'canary/gate?') + '&open=unless_fail', b''),
+    ('POST', '/api/v1/canary/gate', CANARY.replace('canary?', 'canary/gate?') + '&open=maybe', b''),
+    ('POST', '/api/v1/canary/gate', '/api/v1/canary/gate?service=nobody&baseline=v1&canary=v2', b''),
     ('GET', '/api/v1/anomalies', '/api/v1/anomalies?limit=3'),
     ('GET', '/api/v1/incidents', '/api/v1/incidents'),
     ('GET', '/api/v1/incidents', '/api/v1/incidents?state=closed'),
