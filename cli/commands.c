@@ -36,6 +36,24 @@ const command_t commands[] = {
      "1970; a header line is kept.\n\n"
      "  --period S      spacing of the points (default: learned from them)\n",
      command_detect},
+    {"simulate", "a mesh with faults, as telemetry",
+     "SCENARIO.yaml (--to URL | --out FILE | --summary FILE) [--speed N|max] [--seed N] [--duration TIME]\n"
+     "                         [--actions FILE] [--cure TIME]\n\n"
+     "Simulates the services of a scenario (docs/simulate.md), and says what its proxies and applications would "
+     "say.\n\n"
+     "  --to URL        send it to a server, such as http://127.0.0.1:4318, in step with the clock\n"
+     "  --out FILE      write it to a file for replay and backtest, as fast as it goes: OTLP/JSON lines (.jsonl) or\n"
+     "                  length-delimited protobuf (any other name), packed by .gz or .zst behind that\n"
+     "  --summary FILE  a JSON object: the scenario's truth, totals, and what users saw, window by window\n"
+     "  --speed N       with --to: N times as fast as the clock (default 1), or max\n"
+     "  --seed N        other chances than the scenario's own\n"
+     "  --duration T    end after so long: 90s, 20m, 7d\n"
+     "  --actions FILE  with --to: routing changes to obey, a JSON object a line; - is standard input, or a named "
+     "pipe:\n"
+     "                  {\"kind\": \"shift_versions\", \"service\": \"payments\", \"weights\": {\"v1\": 100, \"v2\": "
+     "0}}\n"
+     "  --cure TIME     do then what the scenario's truth names as the cure\n",
+     command_simulate},
     {"suggestions", "see and decide what a server suggests",
      "[list | show ID | accept ID | dismiss ID] [--server URL] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"
