@@ -45,7 +45,7 @@ BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run test unit fuzz bench bench-tools torture install format help clean
+.PHONY: all run test unit fuzz bench bench-tools scenarios torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -66,6 +66,9 @@ bench-tools: $(BENCH)
 
 bench: all bench-tools ## measure W0 against its ledger (tests/bench/w0.sh)
 	@tests/bench/w0.sh
+
+scenarios: all ## simulate every scenario, run the analyzer on it, score it (tests/scenarios/run.py)
+	@tests/scenarios/run.py
 
 torture: all bench-tools ## 10 million spans, kill -9 ten times, nothing lost, nothing twice (tests/bench/kill.py)
 	@tests/bench/kill.py --spans 10000000 --kills 10

@@ -86,6 +86,7 @@ void calls_new_timeout(world_t *world, edge_t *edge, int64_t timeout_ns) {
     for (uint32_t i = 0; i < now->count; i++)
         deadlines_push(before, now->items[(now->first + i) & (now->capacity - 1)]);
     now->count = 0;
+    now->armed = before->armed = false; /* further entries in the agenda do no harm */
     if (before->count == 0) return;
     deadline_t *sorted = memory_new(before->capacity, sizeof *sorted);
     for (uint32_t i = 0; i < before->count; i++)
@@ -94,7 +95,6 @@ void calls_new_timeout(world_t *world, edge_t *edge, int64_t timeout_ns) {
     free(before->items);
     before->items = sorted;
     before->first = 0;
-    before->armed = false; /* a second entry in the agenda does no harm */
     deadlines_arm(world, number * 2 + 1);
 }
 

@@ -87,6 +87,7 @@ def judge(summary, detections):
         return result
     first = hits[0]['suspects'][0]
     right = [s for s in [truth['service'], *truth['also']] if s]
+    right += ['default/' + s for s in right if '/' not in s]  # what Istio says of those without a namespace
     result.update(detected=True, delay=hits[0]['opened'] - begin, named=[first['service']], more=len(hits) - 1,
                   top1=first['service'] in right)
     if truth['instance'] or truth['version']:
