@@ -217,6 +217,21 @@ static bool complain(const run_t *run) {
     return false;
 }
 
+/* Readers take the kind of what is not JSON from the file's name, where that has one. */
+static bool name_fits(run_t *run, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    for (int kind = 0; kind < OTLP_KINDS && strstr(name, ".json") == NULL; kind++) {
+        if (strstr(name, otlp_kind_names[kind]) == NULL || emit_kinds(run->emit) == 1U << kind) continue;
+        (void)snprintf(
+            run->why, sizeof run->why,
+            "%s would be read as holding only %s; name it otherwise, or let the scenario's telemetry say only "
+            "that",
+            path, otlp_kind_names[kind]);
+        return complain(run);
+    }
+    return true;
+}
+
 static bool open_all(run_t *run) {
     const arguments_t *a = &run->arguments;
     uint32_t seed = run->scenario->seed;
@@ -226,6 +241,7 @@ static bool open_all(run_t *run) {
         if (emit_new(run->scenario, seed, sink, &run->emit, run->why, sizeof run->why) != ERR_OK) return complain(run);
         listener = emit_listener(run->emit);
     }
+    if (a->out != NULL && !name_fits(run, a->out)) return false;
     if (a->out != NULL && otlp_file_open(a->out, &run->file, run->why, sizeof run->why) != ERR_OK) return complain(run);
     if (a->to != NULL && sender_open(a->to, wait_or_interrupt, run, &run->sender, run->why, sizeof run->why) != ERR_OK)
         return complain(run);

@@ -11,6 +11,7 @@
 #include <math.h>
 
 static const int64_t REFUSAL_NS = 100000;
+static const double LONGEST_NS = 3e16; /* about a year: the tail of a wide lognormal has no end */
 
 static call_t *call_at(world_t *world, uint32_t call) {
     return &world->calls[call];
@@ -430,6 +431,7 @@ static void begin(world_t *world, uint32_t index) {
     if (instance->events != 0) effects_on_work(world, call, &effect);
     double time = own_time(world, call) * effect.factor;
     if (cores > 0 && instance->active > cores) time *= (double)instance->active / cores;
+    time = fmin(time, LONGEST_NS);
     double errors = version->spec->errors + operation->spec->errors + effect.errors;
     call->failing = call->rejected || (errors > 0 && random_unit(&world->random) < errors);
     call->served_status = call->rejected ? 404 : call->failing ? effect.status : 200;

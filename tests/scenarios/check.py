@@ -137,6 +137,7 @@ def misuse_is_answered_with_a_sentence(work):
                              ((good, '--to', 'http://h', '--speed', '0'), '--speed is how many times'),
                              ((place(work, 'none.yaml'), '--summary', '-'), 'No such file'),
                              ((good, '--out', place(work, 'no/such/folder')), 'cannot write'),
+                             ((good, '--out', place(work, 'traces.pb')), 'would be read as holding only traces'),
                              ((bad, '--summary', '-'), "line 3: a service has no key 'tiem'; did you mean 'time'?")]:
         done = program('simulate', *arguments, code=2)
         check(words in done.stderr and len(done.stderr.strip().splitlines()) == 1, f'{arguments}: {done.stderr}')

@@ -369,6 +369,53 @@ def flaps():
           patch={'stock': two_versions(70, 30, 2)})
 
 
+def subtle():
+    """Small, short, early or in bad company."""
+    write('subtle-canary-errors', 'a canary with a tenth of the traffic fails 5 % more', 'shop',
+          [{'at': '10m', 'service': 'frontend', 'version': 'v2', 'errors': '5%'}],
+          must('bad_version', {'service': 'frontend', 'version': 'v2'}, cure=back('frontend'),
+               **objective('frontend', '0.25%')), patch={'frontend': two_versions()})
+    write('subtle-canary-latency', 'a canary with a fifth of the traffic is twice as slow', 'fan',
+          [{'at': '10m', 'service': 'weather', 'version': 'v2', 'slower': 2}],
+          must('bad_version', {'service': 'weather', 'version': 'v2'}, cure=back('weather'),
+               **objective('api', '1%', '72ms')), patch={'weather': two_versions(80, 20)}, rate=100)
+    write('subtle-instance-errors', 'one instance of four fails 6 %', 'chain',
+          [{'at': '10m', 'service': 'stock', 'instance': 'stock-v1-4', 'errors': '6%'}],
+          must('bad_instance', {'service': 'stock', 'instance': 'stock-v1-4'},
+               cure={'kind': 'drain_instance', 'service': 'stock', 'instance': 'stock-v1-4'}, **objective('edge', '0.8%')),
+          patch={'stock': {'instances': 4}})
+    write('subtle-slow-dependency', 'the data store of a quiet mesh is four times as slow', 'small',
+          [{'at': '10m', 'service': 'data', 'slower': 4}],
+          must('slow_dependency', {'service': 'data'}, **objective('front', '1%', '45ms')))
+    write('short-history', 'a version fails four minutes after everything began', 'rpc',
+          [{'at': '4m', 'service': 'fraud', 'version': 'v2', 'errors': '30%'}],
+          must('bad_version', {'service': 'fraud', 'version': 'v2'}, at='4m', cure=back('fraud')),
+          patch={'fraud': two_versions(70, 30, 2)}, duration='10m')
+    write('short-fault', 'prices fails for 90 seconds', 'fan',
+          [{'at': '10m', 'for': '90s', 'service': 'prices', 'errors': '50%'}],
+          must('bad_service', {'service': 'prices'}, until='690s', **objective('api')))
+    write('long-history', 'after a day and a half of days and nights, orders gets slow', 'chain',
+          [{'at': '36h', 'service': 'orders', 'slower': 8}],
+          must('bad_service', {'service': 'orders'}, at='36h', **objective('edge', '1%', '120ms')), duration='37h',
+          traffic=[{'to': 'edge', 'rate': 4, 'daily': '60%', 'noise': '15%'}])
+    write('fault-in-a-surge', 'a version fails while three times the usual traffic comes', 'shop',
+          [{'at': '9m', 'ramp': '30s', 'surge': 3},
+           {'at': '11m', 'service': 'cart', 'version': 'v2', 'errors': '40%'}],
+          must('bad_version', {'service': 'cart', 'version': 'v2'}, at='11m', cure=back('cart'),
+               **objective('frontend', '0.8%')), patch={'cart': two_versions(75, 25)})
+    write('fault-among-errors', 'catalog fails more than the two percent that it always fails', 'shop',
+          [{'at': '10m', 'service': 'catalog', 'errors': '8%'}],
+          must('bad_service', {'service': 'catalog'}, **objective('frontend', '5%')), patch={'catalog': {'errors': '2%'}})
+    write('hidden-by-retries', 'an instance fails half of its requests; retries hide most of it and cost time', 'rpc',
+          [{'at': '10m', 'service': 'accounts', 'instance': 'accounts-v1-1', 'errors': '50%'}],
+          must('bad_instance', {'service': 'accounts', 'instance': 'accounts-v1-1'},
+               cure={'kind': 'drain_instance', 'service': 'accounts', 'instance': 'accounts-v1-1'},
+               **objective('gateway', '0.5%')),
+          patch={'gateway': {'operations': {
+              'GET /accounts': {'share': 3, 'calls': [{'to': 'accounts', 'retries': 1, 'backoff': '60ms'}]},
+              'POST /transfer': {'share': 1, 'calls': [{'to': 'transfers'}]}}}})
+
+
 # ---- what must not alarm ----
 
 
@@ -429,6 +476,17 @@ def scales():
           patch={'maps': {'instances': 2, 'concurrency': 4, 'autoscale': {'min': 2, 'max': 8, 'target': '40%'}}})
 
 
+def by_design():
+    write('errors-by-design', 'every service fails a little, and always did', 'shop', (), quiet('noise', **objective('frontend', '5%')),
+          duration='3h', rate=30, patch={who: {'errors': '0.5%'} for who in ('catalog', 'cart', 'payments', 'ads', 'email')})
+    write('slow-by-design', 'a report takes seconds, and is asked for now and then', 'fan', (),
+          quiet('slow', **objective('users')), duration='2h',
+          traffic=[{'to': 'users', 'rate': 15, 'noise': '10%'}, {'to': 'news', 'name': 'reports', 'rate': 0.05}],
+          patch={'news': {'time': {'median': '4s', 'p99': '14s'}}})
+    write('pauses-by-design', 'a runtime that stops for 80 ms every 20 seconds', 'rpc',
+          [{'at': '0s', 'service': 'accounts', 'pause': '80ms', 'pause_every': '20s'}], quiet('noise'), duration='2h', rate=20)
+
+
 def clients():
     for mesh in ('shop', 'rpc'):
         entry = MESHES[mesh][1]
@@ -439,6 +497,6 @@ def clients():
 
 
 for family in (bad_versions, bad_instances, bad_zones, slow_dependencies, retry_storms, surges, pools, leaks, timeouts,
-               denials, losses, neighbours, holes, flaps, nothing, deploys, loads, telemetry, scales, clients):
+               denials, losses, neighbours, holes, flaps, subtle, nothing, deploys, loads, telemetry, scales, clients, by_design):
     family()
 print(f'{len(written)} scenarios')
