@@ -54,6 +54,17 @@ const command_t commands[] = {
      "0}}\n"
      "  --cure TIME     do then what the scenario's truth names as the cure\n",
      command_simulate},
+    {"demo", "see it at work: a simulated shop whose canary goes bad",
+     "[--once] [--speed N] [--seed N] [--for TIME] [--KEY VALUE ...]\n\n"
+     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services. Half a minute after its\n"
+     "history a canary goes bad. Say 'apply' to do to the simulated mesh what seismesh suggests, 'undo' to take it "
+     "back,\n"
+     "'quit' or Ctrl-C to end. Data goes to a temporary folder, unless --data names one.\n\n"
+     "  --once          apply the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
+     "  --speed N       N times as fast as the clock (default 1)\n"
+     "  --seed N        other chances\n"
+     "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,
+     command_demo},
     {"suggestions", "see and decide what a server suggests",
      "[list | show ID | accept ID | dismiss ID] [--server URL] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""check.py [PROGRAM] [WORD]: `seismesh simulate` from outside, and the scenarios against what they claim of themselves.
+"""check.py [PROGRAM] [WORD]: `seismesh simulate` and `demo` from outside, and the scenarios against what they claim of themselves.
 Python 3, standard library only. The last line is "N passed, N failed"."""
 import filecmp
 import http.server
@@ -121,6 +121,16 @@ def a_running_simulation_obeys_actions_and_answers_each(work):
     check([a['done'] for a in answers] == [True, True, False, False], f'answers: {answers}')
     check("did you mean 'fraud'?" in answers[2]['what'], answers[2]['what'])
     check('/v1/traces' in server.paths and '/v1/metrics' in server.paths, f'sent to {set(server.paths)}')
+
+
+@test
+def the_demo_finds_its_canary_applies_the_suggestion_and_leaves_nothing(work):
+    ports = [word for key in ('listen.web', 'listen.otlp_http', 'listen.otlp_grpc') for word in (f'--{key}', '127.0.0.1:0')]
+    done = program('demo', '--once', '--speed', '15', *ports, env={**os.environ, 'TMPDIR': work})
+    check('incident: shop/payments' in done.stdout, done.stdout)
+    check('applied to the simulated mesh: versions of payments have new weights' in done.stdout, done.stdout)
+    check('the incident is over' in done.stdout, done.stdout)
+    check(os.listdir(work) == [], f'left behind: {os.listdir(work)}')
 
 
 @test
