@@ -35,6 +35,7 @@ typedef struct {
     otlp_file_t *file;
     sender_t *sender;
     actions_in_t *actions;
+    action_plan_t *plan;
     sigset_t signals;
     bool interrupted, cured;
     uint64_t items[OTLP_KINDS];
@@ -93,6 +94,7 @@ static bool simulate(run_t *run) {
     while (going && world_now(run->world) < end_ns) {
         int64_t until_ns = world_now(run->world) + step_ns;
         if (run->arguments.cure_ns >= 0 && !run->cured && world_now(run->world) >= run->arguments.cure_ns) cure(run);
+        if (run->plan != NULL) action_plan_take(run->plan, run->world, stderr);
         world_run(run->world, until_ns < end_ns ? until_ns : end_ns);
         if (run->emit != NULL) emit_flush(run->emit, run->world);
         progress_show(&run->progress, (uint64_t)world_now(run->world), (uint64_t)end_ns);
@@ -151,8 +153,6 @@ static int parse_arguments(int *argc, char **argv, arguments_t *a) {
     a->scenario_path = argv[1];
     if (a->to == NULL && a->out == NULL && a->summary == NULL)
         return command_misused("simulate", "where to? --to http://127.0.0.1:4318, --out FILE, or only --summary FILE");
-    if (a->actions != NULL && a->to == NULL)
-        return command_misused("simulate", "--actions goes with --to; a file's actions are in the scenario");
     return parse_speed(a);
 }
 
@@ -245,7 +245,10 @@ static bool open_all(run_t *run) {
     if (a->out != NULL && otlp_file_open(a->out, &run->file, run->why, sizeof run->why) != ERR_OK) return complain(run);
     if (a->to != NULL && sender_open(a->to, wait_or_interrupt, run, &run->sender, run->why, sizeof run->why) != ERR_OK)
         return complain(run);
-    if (a->actions != NULL &&
+    if (a->actions != NULL && a->to == NULL &&
+        action_plan_read(a->actions, run->scenario, &run->plan, run->why, sizeof run->why) != ERR_OK)
+        return complain(run);
+    if (a->actions != NULL && a->to != NULL &&
         actions_in_open(a->actions, run->scenario, &run->actions, run->why, sizeof run->why) != ERR_OK)
         return complain(run);
     run->world = world_new(run->scenario, seed, listener);
@@ -260,6 +263,7 @@ static bool close_all(run_t *run) {
     }
     if (run->sender != NULL) sender_close(run->sender);
     if (run->actions != NULL) actions_in_close(run->actions);
+    if (run->plan != NULL) action_plan_free(run->plan);
     emit_free(run->emit);
     world_free(run->world);
     scenario_free(run->scenario);

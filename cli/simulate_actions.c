@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,11 +44,11 @@ void actions_in_close(actions_in_t *actions) {
     free(actions);
 }
 
-static void answer(bool fine, const world_t *world, const char *what) {
+static void answer(FILE *file, bool fine, const world_t *world, const char *what) {
     json_t *said = json_pack("{sb,sf,ss}", "done", fine, "at_s", (double)world_now(world) * 1e-9, "what", what);
-    (void)json_dumpf(said, stdout, 0);
-    (void)fputc('\n', stdout);
-    (void)fflush(stdout);
+    (void)json_dumpf(said, file, 0);
+    (void)fputc('\n', file);
+    (void)fflush(file);
     json_decref(said);
 }
 
@@ -56,13 +57,13 @@ static void act(actions_in_t *actions, world_t *world) {
     action_t action;
     schema_document_t *document = NULL;
     if (actions->too_long) {
-        answer(false, world, "the line is longer than 64 KiB");
+        answer(stdout, false, world, "the line is longer than 64 KiB");
         return;
     }
     if (actions->line.len == 0) return;
     err_t err = action_read(buffer_slice(&actions->line), actions->scenario, &action, &document, what, sizeof what);
     if (err == ERR_OK) err = world_act(world, &action, what, sizeof what);
-    answer(err == ERR_OK, world, what);
+    answer(stdout, err == ERR_OK, world, what);
     schema_free(document);
 }
 
@@ -88,5 +89,67 @@ void actions_in_take(actions_in_t *actions, world_t *world) {
         ssize_t count = read(actions->file, bytes, sizeof bytes);
         if (count <= 0) return;
         take_bytes(actions, world, bytes, (size_t)count);
+    }
+}
+
+/* ---- planned ones ---- */
+
+typedef struct {
+    action_t action;
+    schema_document_t *document;
+    bool done;
+} planned_t;
+
+struct action_plan {
+    planned_t *items;
+    size_t count;
+};
+
+void action_plan_free(action_plan_t *plan) {
+    for (size_t i = 0; i < plan->count; i++) schema_free(plan->items[i].document);
+    free(plan->items);
+    free(plan);
+}
+
+static err_t plan_line(action_plan_t *plan, const scenario_t *scenario, slice_t line, char *why, size_t why_size) {
+    planned_t planned = {0};
+    err_t err = action_read(line, scenario, &planned.action, &planned.document, why, why_size);
+    if (err != ERR_OK) return err;
+    plan->items = memory_resize(plan->items, (plan->count + 1) * sizeof *plan->items);
+    plan->items[plan->count++] = planned;
+    return ERR_OK;
+}
+
+err_t action_plan_read(const char *path, const scenario_t *scenario, action_plan_t **out, char *why, size_t why_size) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        (void)snprintf(why, why_size, "cannot read %s: %s", path, strerror(errno));
+        return ERR_IO;
+    }
+    action_plan_t *plan = memory_new(1, sizeof *plan);
+    char *line = memory_new(1, LINE_MAX_BYTES), sentence[400] = "";
+    err_t err = ERR_OK;
+    for (int number = 1; err == ERR_OK && fgets(line, LINE_MAX_BYTES, file) != NULL; number++) {
+        if (line[strspn(line, " \t\r\n")] == '\0') continue;
+        err = plan_line(plan, scenario, slice_text(line), sentence, sizeof sentence);
+        if (err != ERR_OK) (void)snprintf(why, why_size, "%s, line %d: %s", path, number, sentence);
+    }
+    free(line);
+    (void)fclose(file);
+    if (err == ERR_OK)
+        *out = plan;
+    else
+        action_plan_free(plan);
+    return err;
+}
+
+void action_plan_take(action_plan_t *plan, world_t *world, FILE *report) {
+    char what[400] = "";
+    for (size_t i = 0; i < plan->count; i++) {
+        planned_t *planned = &plan->items[i];
+        if (planned->done || planned->action.at_ns > world_now(world)) continue;
+        planned->done = true;
+        err_t err = world_act(world, &planned->action, what, sizeof what);
+        answer(report, err == ERR_OK, world, what);
     }
 }

@@ -138,10 +138,12 @@ def misuse_is_answered_with_a_sentence(work):
     bad = place(work, 'bad.yaml')
     with open(bad, 'w', encoding='utf-8') as out:
         out.write('name: bad\nservices:\n  a: {tiem: 1s}\n')
-    good = scenario('quiet-small')
+    good, wrong = scenario('quiet-small'), place(work, 'wrong.jsonl')
+    with open(wrong, 'w', encoding='utf-8') as out:
+        out.write('{"kind": "reset", "service": "back", "at": "5s"}\n{"kind": "reset", "service": "bakc"}\n')
     for arguments, words in [((), 'one scenario is wanted'), ((good,), 'where to?'),
                              ((good, '--out', 'x', '--speed', '2'), '--speed goes with --to'),
-                             ((good, '--out', 'x', '--actions', '-'), '--actions goes with --to'),
+                             ((good, '--summary', '-', '--actions', wrong), 'line 2: there is no service \'bakc\''),
                              ((good, '--summary', '-', '--seed', 'x'), '--seed is a whole number'),
                              ((good, '--summary', '-', '--duration', 'soon'), '--duration is a time such as'),
                              ((good, '--to', 'http://h', '--speed', '0'), '--speed is how many times'),

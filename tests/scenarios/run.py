@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py [--program PATH] [--seeds N] [--cures] [--json FILE] [SCENARIO.yaml | WORD]...
+"""run.py [--program PATH] [--seeds N] [--cures | --heal] [--json FILE] [SCENARIO.yaml | WORD]...
 
 Simulates every scenario (or those named, or those whose name contains a WORD) into a file, runs `seismesh backtest` on
 it, and scores what it said against the scenario's own truth. With --cures no analyzer runs: it checks the scenarios
@@ -10,6 +10,13 @@ applied (for faults that routing can heal).
   top-1         the culprit, or one that the truth names `also`, is the first suspect of that incident's last report;
                 where the culprit is a version or an instance, `part` says whether that was named as well
   false         incidents opened where none should be: before the fault, or anywhere when nothing must alarm
+
+With --heal the first change that the analyzer suggests is applied to the simulation REACTION_S after it was said, and
+the users' outcome is compared with that of the same chances without it:
+
+  healed        a minute later the objective holds (for faults that routing can heal)
+  harm          users are clearly worse off than without the change
+  abstained     no change was suggested (where routing cannot help, or nothing is wrong)
 
 Exits with 1 when a program failed, not when a score is low: this is a measurement."""
 import argparse
@@ -25,6 +32,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 GRACE_S = 120
+REACTION_S = 20
 
 
 def parse():
@@ -33,6 +41,7 @@ def parse():
     parser.add_argument('--program', default=os.path.join(ROOT, 'build/release/seismesh'))
     parser.add_argument('--seeds', type=int, default=1, help='seeds per scenario: its own, then others')
     parser.add_argument('--cures', action='store_true')
+    parser.add_argument('--heal', action='store_true')
     parser.add_argument('--json', help='write all results there')
     parser.add_argument('--quiet', action='store_true', help='only the summary')
     return parser.parse_args()
@@ -101,10 +110,57 @@ def run_analyzer(options, scenario, seed, work):
     out = os.path.join(work, 'telemetry.pb')
     more = ['--out', out] + ([] if seed is None else ['--seed', str(seed)])
     summary = simulate(options.program, scenario, out, more)
-    found = os.path.join(work, 'detections.json')
-    subprocess.run([options.program, 'backtest', out, '--out', found], check=True, stderr=subprocess.PIPE)
+    found, suggested = os.path.join(work, 'detections.json'), os.path.join(work, 'suggestions.json')
+    subprocess.run([options.program, 'backtest', out, '--out', found, '--suggestions', suggested], check=True,
+                   stderr=subprocess.PIPE)
     with open(found, encoding='utf-8') as handle:
-        return judge(summary, json.load(handle))
+        result = judge(summary, json.load(handle))
+    if getattr(options, 'heal', False):
+        with open(suggested, encoding='utf-8') as handle:
+            result.update(heal(options, scenario, seed, work, summary, json.load(handle)))
+    return result
+
+
+def action_of(suggestion):
+    """What a suggestion would change, in the simulator's words: its own `action`, or what its kind and target mean."""
+    if isinstance(suggestion.get('action'), dict):
+        return dict(suggestion['action'])
+    target = suggestion.get('target') or {}
+    service = (target.get('service') or '').split('/')[-1]
+    if suggestion['kind'] == 'roll_back_version':
+        rows = suggestion['effect']['load']
+        weights = {r['target']: 0 if r['target'] == target['version'] else r['predicted_rate'] for r in rows}
+        return {'kind': 'shift_versions', 'service': service, 'weights': weights}
+    if suggestion['kind'] == 'eject_instance':
+        return {'kind': 'drain_instance', 'service': service, 'instance': target['instance']}
+    return None
+
+
+def heal(options, scenario, seed, work, plain, suggestions):
+    truth, start, duration = plain['truth'], plain['start_s'], plain['duration_s']
+    result = {'change': None, 'healed': None, 'harm': False, 'curable': bool(truth['routing_heals'])}
+    acts = [(seconds(s['time']), action_of(s)) for s in suggestions]
+    acts = [a for a in sorted(acts, key=lambda a: a[0]) if a[1] is not None]
+    if not acts:
+        result['healed'] = False if truth['routing_heals'] else None
+        return result
+    said, action = acts[0]
+    at = said - start + REACTION_S
+    result['change'] = action['kind']
+    plan = os.path.join(work, 'plan.jsonl')
+    with open(plan, 'w', encoding='utf-8') as handle:
+        json.dump({**action, 'at': f'{max(at, 0):.0f}s'}, handle)
+    more = ['--actions', plan] + ([] if seed is None else ['--seed', str(seed)])
+    changed = simulate(options.program, scenario, os.path.join(work, 'changed'), more)
+    begin = at + 60
+    if begin >= duration:
+        return result
+    before, after = outcome(plain, begin, duration), outcome(changed, begin, duration)
+    result['harm'] = after[0] > before[0] * 1.2 + 0.005 or after[1] > before[1] * 1.3 + 0.010
+    result['users'] = {'without': before, 'with': after}
+    if truth['routing_heals']:
+        result['healed'] = not breaks(changed, begin, duration)
+    return result
 
 
 def outcome(summary, begin, end):
@@ -148,8 +204,12 @@ def show(result):
         return '-' if value is None else 'yes' if value else 'NO'
     delay = '-' if result['delay'] is None else f"{result['delay']:.0f} s"
     state = (mark(result['detected']), mark(result['top1']), mark(result['part'])) if result['must'] else ('', '', '')
+    change = ''
+    if 'harm' in result:
+        change = f"  [{result['change'] or 'abstains'}{', HARM' if result['harm'] else ''}" \
+                 f"{'' if result['healed'] is None else ', healed' if result['healed'] else ', NOT healed'}]"
     print(f"{result['name']:38} {result['kind']:18} {state[0]:>8} {delay if result['must'] else '':>7} {state[1]:>6} "
-          f"{state[2]:>5} {result['false']:>6}  {' '.join(result.get('named', []))}")
+          f"{state[2]:>5} {result['false']:>6}  {' '.join(result.get('named', []))}{change}")
 
 
 def share(part, whole):
@@ -168,6 +228,11 @@ def summarize(results):
     print(f"top-1 culprit     {share(sum(r['top1'] for r in faults), len(faults))}")
     print(f"its part          {share(sum(bool(r['part']) for r in parts), len(parts))} (version or instance)")
     print(f'false incidents   {false} in {weeks:.2f} simulated weeks')
+    if any('harm' in r for r in results):
+        curable, others = [r for r in results if r['curable']], [r for r in results if not r['curable']]
+        print(f"healed            {share(sum(bool(r['healed']) for r in curable), len(curable))} that routing can heal")
+        print(f"abstained         {share(sum(r['change'] is None for r in others), len(others))} where it cannot or need not")
+        print(f"harm              {sum(r['harm'] for r in results)}")
     kinds = sorted({r['kind'] for r in faults})
     print(f"\n{'kind':20} {'n':>3} {'detected':>9} {'top-1':>6}")
     for kind in kinds:
