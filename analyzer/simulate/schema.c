@@ -218,8 +218,8 @@ static bool read_number(const reader_t *reader, const yaml_node_t *node, const f
     bool fine = parse(text, &value) && (field->reading != READ_COUNT || value == floor(value));
     if (!fine) return refuse(reader, node, "'%.60s' is '%.40s': write %s", key, text, form[field->reading]);
     if (value < field->min || value > field->max)
-        return refuse(reader, node, "'%.60s' is '%.40s': write %s from %g to %g%s", key, text, form[field->reading],
-                      field->min, field->max, field->reading == READ_TIME ? " seconds" : "");
+        return refuse(reader, node, "'%.60s' is '%.40s': write %s from %.10g to %.10g%s", key, text,
+                      form[field->reading], field->min, field->max, field->reading == READ_TIME ? " seconds" : "");
     if (field->reading == READ_TIME)
         *(int64_t *)place = llround(value * 1e9);
     else if (field->reading == READ_COUNT)

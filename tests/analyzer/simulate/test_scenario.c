@@ -14,10 +14,10 @@ TEST(errors_name_the_line_and_the_cure) {
         {"name: x\nservises: {}\n", "line 2: a scenario has no key 'servises'; did you mean 'services'?"},
         {"name: x\ntraffic: []\n", "line 1: a scenario needs 'services'; add it"},
         {HEAD, "line 1: a scenario needs 'traffic'; add it"},
-        {HEAD TAIL "seed: -1\n", "line 6: 'seed' is '-1': write a whole number from 0 to 4.29497e+09"},
+        {HEAD TAIL "seed: -1\n", "line 6: 'seed' is '-1': write a whole number from 0 to 4294967295"},
         {HEAD TAIL "duration: 5\n", "line 6: 'duration' is '5': write a time such as 200us, 5ms, 1.5s, 10m, 2h or 7d"},
         {HEAD TAIL "duration: 500d\n",
-         "line 6: 'duration' is '500d': write a time such as 200us, 5ms, 1.5s, 10m, 2h or 7d from 1 to 3.16224e+07 "
+         "line 6: 'duration' is '500d': write a time such as 200us, 5ms, 1.5s, 10m, 2h or 7d from 1 to 31622400 "
          "seconds"},
         {HEAD TAIL "start: tomorrow\n", "line 6: 'start' is 'tomorrow': write a moment such as 2026-01-05T08:00:00Z"},
         {HEAD "traffic: [{to: c, rate: 1}]\n", "line 5: there is no service 'c'; did you mean 'a'?"},
