@@ -34,7 +34,7 @@ LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
 Q      := $(if $(V),,@)
 SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/routing exporters web cli
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/routing analyzer/simulate exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o
 LIBRARY := $(BUILD)/libseismesh.a
@@ -45,7 +45,7 @@ BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run test test-interop unit fuzz bench bench-tools torture install format help clean
+.PHONY: all run test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -71,6 +71,9 @@ bench-tools: $(BENCH)
 
 bench: all bench-tools ## measure W0 against its ledger (tests/bench/w0.sh)
 	@tests/bench/w0.sh
+
+scenarios: all ## simulate every scenario, run the analyzer on it, score it (tests/scenarios/run.py)
+	@tests/scenarios/run.py
 
 torture: all bench-tools ## 10 million spans, kill -9 ten times, nothing lost, nothing twice (tests/bench/kill.py)
 	@tests/bench/kill.py --spans 10000000 --kills 10

@@ -14,7 +14,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *out, *summary;
+    const char *out, *summary, *suggestions;
     const char **files;
     size_t file_count;
 } arguments_t;
@@ -23,6 +23,7 @@ typedef struct {
     pipeline_t pipeline;
     counters_t counters;
     json_t *detections;
+    json_t *suggestions; /* NULL = not wanted */
     uint64_t incidents, anomalies, requests[OTLP_KINDS];
     uint64_t last_incident;
 } backtest_t;
@@ -63,13 +64,27 @@ static void on_anomaly(void *context, const anomaly_t *anomaly) {
     ((backtest_t *)context)->anomalies++;
 }
 
-/* Takes --out and --summary; what is left are files. */
+/* Each state of each suggestion, as the daemon's store gets it, with the event time at which it was said. */
+static void on_suggestion(void *context, uint64_t suggestion, uint64_t incident, int64_t created_ns, int64_t expires_ns,
+                          const char *json) {
+    backtest_t *test = context;
+    (void)suggestion;
+    (void)expires_ns;
+    json_t *document = json_loads(json, 0, NULL);
+    if (document == NULL) return;
+    (void)json_object_set_new(document, "time", rfc3339(created_ns));
+    (void)json_object_set_new(document, "incident", json_integer((json_int_t)incident));
+    (void)json_array_append_new(test->suggestions, document);
+}
+
+/* Takes --out, --summary and --suggestions; what is left are files. */
 static bool parse(int argc, char **argv, arguments_t *arguments) {
     arguments->files = memory_new((size_t)argc, sizeof *arguments->files);
     for (int i = 1; i < argc; i++) {
-        const char **value = strcmp(argv[i], "--out") == 0       ? &arguments->out
-                             : strcmp(argv[i], "--summary") == 0 ? &arguments->summary
-                                                                 : NULL;
+        const char **value = strcmp(argv[i], "--out") == 0           ? &arguments->out
+                             : strcmp(argv[i], "--summary") == 0     ? &arguments->summary
+                             : strcmp(argv[i], "--suggestions") == 0 ? &arguments->suggestions
+                                                                     : NULL;
         if (value == NULL && strncmp(argv[i], "--", 2) == 0) {
             (void)fprintf(stderr, "seismesh: backtest has no option '%s'; see 'seismesh help backtest'\n", argv[i]);
             return false;
@@ -154,6 +169,10 @@ static int run(const config_t *config, const arguments_t *arguments) {
     backtest_t *test = memory_new(1, sizeof *test);
     test->detections = json_array();
     analyzer_sink_t analysis = {.context = test, .anomaly = on_anomaly, .report = on_report};
+    if (arguments->suggestions != NULL) {
+        test->suggestions = json_array();
+        analysis.suggestion = on_suggestion;
+    }
     char why[512];
     recording_t *recording = NULL;
     int status = 2;
@@ -167,6 +186,7 @@ static int run(const config_t *config, const arguments_t *arguments) {
         json_t *summary = summary_of(test);
         bool fine = write_json(arguments->out, test->detections);
         if (arguments->summary != NULL) fine = write_json(arguments->summary, summary) && fine;
+        if (arguments->suggestions != NULL) fine = write_json(arguments->suggestions, test->suggestions) && fine;
         (void)fprintf(stderr, "%lld spans, %lld points, %zu services, %zu edges, %llu incidents\n",
                       json_integer_value(json_object_get(summary, "spans")),
                       json_integer_value(json_object_get(summary, "points")),
@@ -178,6 +198,7 @@ static int run(const config_t *config, const arguments_t *arguments) {
     if (recording != NULL) recording_close(recording);
     pipeline_fini(&test->pipeline);
     json_decref(test->detections);
+    json_decref(test->suggestions);
     free(test);
     return status;
 }

@@ -37,6 +37,8 @@ int command_unknown_option(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_backtest(int argc, char **argv);
+int command_demo(int argc, char **argv);
+int command_simulate(int argc, char **argv);
 int command_detect(int argc, char **argv);
 int command_suggestions(int argc, char **argv);
 int command_canary(int argc, char **argv);

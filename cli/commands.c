@@ -24,10 +24,11 @@ const command_t commands[] = {
      "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n",
      command_replay},
     {"backtest", "run recorded telemetry through the analyzer, offline",
-     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE]\n\n"
+     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n\n"
      "The same pipeline as the daemon's, in event time, as fast as it goes; several files are merged by event time.\n\n"
      "  --out FILE      a JSON list of {time, service, instance, signal, score, rank, incident}\n"
-     "  --summary FILE  a JSON object of what was seen: spans, points, services, edges\n" CONFIG_USAGE,
+     "  --summary FILE  a JSON object of what was seen: spans, points, services, edges\n"
+     "  --suggestions FILE  a JSON list of what was suggested, and when (docs/api.md, Suggestion)\n" CONFIG_USAGE,
      command_backtest},
     {"detect", "anomaly scores for one series",
      "[--period SECONDS] < IN.csv > OUT.csv\n\n"
@@ -36,6 +37,35 @@ const command_t commands[] = {
      "1970; a header line is kept.\n\n"
      "  --period S      spacing of the points (default: learned from them)\n",
      command_detect},
+    {"simulate", "a mesh with faults, as telemetry",
+     "SCENARIO.yaml (--to URL | --out FILE | --summary FILE) [--speed N|max] [--seed N] [--duration TIME]\n"
+     "                         [--actions FILE] [--cure TIME]\n\n"
+     "Simulates the services of a scenario (docs/simulate.md), and says what its proxies and applications would "
+     "say.\n\n"
+     "  --to URL        send it to a server, such as http://127.0.0.1:4318, in step with the clock\n"
+     "  --out FILE      write it to a file for replay and backtest, as fast as it goes: OTLP/JSON lines (.jsonl) or\n"
+     "                  length-delimited protobuf (any other name), packed by .gz or .zst behind that\n"
+     "  --summary FILE  a JSON object: the scenario's truth, totals, and what users saw, window by window\n"
+     "  --speed N       with --to: N times as fast as the clock (default 1), or max\n"
+     "  --seed N        other chances than the scenario's own\n"
+     "  --duration T    end after so long: 90s, 20m, 7d\n"
+     "  --actions FILE  with --to: routing changes to obey, a JSON object a line; - is standard input, or a named "
+     "pipe:\n"
+     "                  {\"kind\": \"shift_versions\", \"service\": \"payments\", \"weights\": {\"v1\": 100, \"v2\": "
+     "0}}\n"
+     "  --cure TIME     do then what the scenario's truth names as the cure\n",
+     command_simulate},
+    {"demo", "see it at work: a simulated shop whose canary goes bad",
+     "[--once] [--speed N] [--seed N] [--for TIME] [--KEY VALUE ...]\n\n"
+     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services. Half a minute after its\n"
+     "history a canary goes bad. Say 'apply' to do to the simulated mesh what seismesh suggests, 'undo' to take it "
+     "back,\n"
+     "'quit' or Ctrl-C to end. Data goes to a temporary folder, unless --data names one.\n\n"
+     "  --once          apply the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
+     "  --speed N       N times as fast as the clock (default 1)\n"
+     "  --seed N        other chances\n"
+     "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,
+     command_demo},
     {"suggestions", "see and decide what a server suggests",
      "[list | show ID | accept ID | dismiss ID] [--server URL] [--as LANGUAGE] [--against FILE] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"

@@ -165,12 +165,13 @@ static err_t next_json(source_t *source, otlp_kind_t *kind, buffer_t *payload, c
     return err == ERR_OK ? ERR_OK : malformed(source, sentence, why, why_size);
 }
 
-/* Without a word in the file's name, the first kind whose shape fits. */
+/* Without a word in the file's name, the first kind whose shape fits. Metrics have the shape of spans too, but of spans
+ * without usable ids. */
 static err_t guess_kind(const source_t *source, slice_t body, otlp_kind_t *kind, char *why, size_t why_size) {
     *kind = source->named_kind;
     for (int guess = 0; *kind == OTLP_KINDS && guess < OTLP_KINDS; guess++) {
         otlp_summary_t summary = {0};
-        if (otlp_check((otlp_kind_t)guess, body, INT64_MAX / 2, &summary) == ERR_OK && summary.items > 0)
+        if (otlp_check((otlp_kind_t)guess, body, INT64_MAX / 2, &summary) == ERR_OK && summary.items > summary.rejected)
             *kind = (otlp_kind_t)guess;
     }
     if (*kind != OTLP_KINDS) return ERR_OK;
