@@ -12,7 +12,7 @@ static bool key_of(const entity_key_t *entity, subject_key_t *key) {
     if (entity->service == NAME_OVERFLOW || entity->service == NAME_NONE) return false;
     switch (entity->kind) {
     case ENTITY_SERVICE:
-        return entity->operation == NAME_NONE; /* else a mark of the mesh that it was seen in */
+        return !entity_is_mark(entity);
     case ENTITY_EDGE:
         key->caller = entity->caller;
         return entity->caller != NAME_NONE;

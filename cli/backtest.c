@@ -120,7 +120,7 @@ static json_t *summary_of(backtest_t *test) {
     for (uint32_t id = 1; id < shard->entity_count; id++) {
         const entity_key_t *key = &shard->entities[id];
         bool edge = key->kind == ENTITY_EDGE;
-        if (!edge && key->kind != ENTITY_SERVICE) continue;
+        if ((!edge && key->kind != ENTITY_SERVICE) || entity_is_mark(key)) continue;
         if (edge && key->observer == OBSERVER_NONE) continue;
         uint64_t hash = ((uint64_t)key->service << 32 | key->caller) * UINT64_C(0x9e3779b97f4a7c15);
         table_probe_t probe = table_probe(&seen, hash);

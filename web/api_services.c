@@ -79,7 +79,7 @@ static service_t *page_find(const page_t *page, uint32_t name) {
 static bool add_known(void *context, uint32_t entity, const entity_key_t *key) {
     (void)entity;
     page_t *page = context;
-    if (seen_is_mark(key)) return true;
+    if (entity_is_mark(key)) return true;
     const char *id = query_name(page->query, key->service);
     if (page->after != NULL && strcmp(id, page->after) <= 0) return true;
     if (page->search != NULL && strcasestr(id, page->search) == NULL) return true;

@@ -7,14 +7,10 @@
 
 enum { MESHES_MAX = 32 }; /* of one service */
 
-bool seen_is_mark(const entity_key_t *key) {
-    return key->kind == ENTITY_SERVICE && key->operation != NAME_NONE;
-}
-
 static bool add_mark(void *context, uint32_t entity, const entity_key_t *key) {
     (void)entity;
     seen_list_t *list = context;
-    if (!seen_is_mark(key)) return true;
+    if (!entity_is_mark(key)) return true;
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 64 : list->capacity * 2;
         list->items = memory_resize(list->items, list->capacity * sizeof *list->items);

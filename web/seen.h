@@ -15,9 +15,6 @@ typedef struct {
     uint32_t count, capacity;
 } seen_list_t;
 
-/* Whether an entity is such a mark and no service itself. */
-bool seen_is_mark(const entity_key_t *key);
-
 /* All of them; `service` NAME_NONE is any. The list is to be given to seen_fini in any case. */
 err_t seen_load(query_t *query, uint32_t service, seen_list_t *list);
 void seen_fini(seen_list_t *list);

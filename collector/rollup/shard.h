@@ -66,6 +66,10 @@ typedef struct {
     uint32_t operation;
 } entity_key_t;
 
+static inline bool entity_is_mark(const entity_key_t *key) {
+    return key->kind == ENTITY_SERVICE && key->operation != NAME_NONE;
+}
+
 typedef struct {
     uint32_t names, entities, operations_per_service;
     int64_t idle_buckets; /* an entity unseen for so many buckets may give its place to a new one */

@@ -182,7 +182,7 @@ def envoy_stats(own, reach, t, idle=None):
 def consul():
     r = Recording("consul")
     def proxy(name):
-        return {"local_cluster": name, "consul_source_service": name, "consul_source_namespace": "default",
+        return {"local_cluster": name, "namespace": "apps", "pod": name + "-x", "consul_source_service": name, "consul_source_namespace": "default",
                 "consul_source_partition": "default", "consul_source_datacenter": "dc1"}
     def to(subset, name="reviews"):
         return {"envoy_cluster_name": subset or name, "consul_destination_service": name, "consul_destination_service_subset": subset,
