@@ -394,6 +394,7 @@ TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_ea
           TEST_CASE(a_decision_is_kept_and_final),
           TEST_CASE(a_suggestion_is_written_again_in_the_language_that_is_asked_for),
           TEST_CASE(traces_are_found_and_shown_whole), TEST_CASE(an_attack_as_a_name_stays_data),
-          TEST_CASE(the_sentence_says_how_the_mesh_is), TEST_CASE(an_empty_store_answers_everything),
+          TEST_CASE(the_sentence_says_how_the_mesh_is), TEST_CASE(status_says_in_words_what_a_mesh_does_not_send),
+          TEST_CASE(status_says_that_two_meshes_share_a_name), TEST_CASE(an_empty_store_answers_everything),
           TEST_CASE(readiness_says_why_not), TEST_CASE(openapi_routes_and_live_answers_agree),
           TEST_CASE(metrics_pass_promtool))
