@@ -118,6 +118,10 @@ static bool is_instance(const char *text) {
     return label_value(text, ACTION_INSTANCE_BYTES - 1);
 }
 
+static bool is_protocol(const char *text) {
+    return strcmp(text, "grpc") == 0;
+}
+
 #define ALL         (~0U)
 #define TEXT_OF(f)  FIELD_TEXT, offsetof(routing_action_t, f)
 #define COUNT_OF(f) FIELD_COUNT, offsetof(routing_action_t, f)
@@ -132,6 +136,7 @@ static const field_t fields[] = {
      name_is_label_value},
     {"to_zone", TEXT_OF(to_zone), BIT(ACTION_FAIL_OVER), BIT(ACTION_FAIL_OVER), 0, 0, ACTION_NAME_BYTES,
      name_is_label_value},
+    {"protocol", TEXT_OF(protocol), 0, ALL, 0, 0, sizeof((routing_action_t *)NULL)->protocol, is_protocol},
     {"port", COUNT_OF(port), 0, ALL, 1, 65535, 0, NULL},
     {"consecutive_errors", COUNT_OF(consecutive_errors), BIT(ACTION_TIGHTEN_EJECTION) | BIT(ACTION_DRAIN_INSTANCE),
      BIT(ACTION_TIGHTEN_EJECTION) | BIT(ACTION_DRAIN_INSTANCE), 1, 1000, 0, NULL},

@@ -36,7 +36,8 @@ typedef struct {
     char service[ACTION_NAME_BYTES], namespace_name[ACTION_NAME_BYTES]; /* namespace "" = not known */
     char caller[ACTION_NAME_BYTES];                                     /* who is hurt; "" = not one in particular */
     char instance[ACTION_INSTANCE_BYTES];
-    uint32_t port; /* of the service; 0 = not known */
+    uint32_t port;    /* of the service; 0 = not known */
+    char protocol[8]; /* "grpc" when all calls are; "" = HTTP, or not known */
     action_target_t targets[ACTION_TARGETS_MAX];
     uint32_t target_count;
     uint32_t consecutive_errors, max_ejection_percent;

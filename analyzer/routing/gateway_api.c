@@ -1,5 +1,5 @@
 /* Gateway API (gateway.networking.k8s.io/v1) used for calls inside the mesh: an HTTPRoute whose parent is the Service.
- * It splits between Services, not between labels. */
+ * It splits between Services, not between labels. Where all calls are gRPC, or a GRPCRoute is there, it is that one. */
 #include "analyzer/routing/writers.h"
 
 #include <stdio.h>
@@ -12,16 +12,17 @@ const merge_rule_t gateway_lists[] = {
     {.list = NULL},
 };
 
-static const about_rule_t about[] = {{"HTTPRoute", "spec.parentRefs.name"}, {NULL, NULL}};
+static const about_rule_t about[] = {
+    {"HTTPRoute", "spec.parentRefs.name"}, {"GRPCRoute", "spec.parentRefs.name"}, {NULL, NULL}};
 
 /* `rule`: what a rule of a new object has; `change`: what is set in every rule. */
-static void route(render_t *render, json_t *rule, json_t *change) {
+static void route(render_t *render, const char *kind, json_t *rule, json_t *change) {
     char name[OBJECT_NAME_BYTES];
     render_own_name(render, name, sizeof name);
     json_t *parent = json_pack("{ss,ss,ss,si}", "group", "", "kind", "Service", "name", render->action->service, "port",
                                (int)render_port(render));
-    render_object(render, &form_kubectl, "HTTPRoute", name,
-                  render_spec(render_kubernetes(render, API, "HTTPRoute", name),
+    render_object(render, &form_kubectl, kind, name,
+                  render_spec(render_kubernetes(render, API, kind, name),
                               json_pack("{s[o],s[o]}", "parentRefs", parent, "rules", rule)),
                   json_pack("{s{s[o]}}", "spec", "rules", change));
 }
@@ -42,17 +43,19 @@ void gateway_shift_versions(render_t *render) {
             json_pack("{ss,si,si}", "name", name, "port", (int)render_port(render), "weight", (int)percents[i]);
         (void)json_array_append_new(backends, backend);
     }
-    route(render, json_object(), json_pack("{so}", "backendRefs", backends));
+    bool grpc = action->protocol[0] != '\0' || render_live_has(render, "GRPCRoute", "spec");
+    route(render, grpc ? "GRPCRoute" : "HTTPRoute", json_object(), json_pack("{so}", "backendRefs", backends));
 }
 
 static void set_timeout(render_t *render) {
     duration_text_t timeout;
-    route(render, whole_service(render),
+    route(render, "HTTPRoute", whole_service(render),
           json_pack("{s{ss}}", "timeouts", "request", render_duration(&timeout, render->action->timeout_s)));
 }
 
 static void cut_retries(render_t *render) {
-    route(render, whole_service(render), json_pack("{s{si}}", "retry", "attempts", (int)render->action->attempts));
+    route(render, "HTTPRoute", whole_service(render),
+          json_pack("{s{si}}", "retry", "attempts", (int)render->action->attempts));
 }
 
 const routing_language_ops language_gateway_api = {

@@ -8,6 +8,7 @@
 
 static const about_rule_t about[] = {
     {"HTTPRoute", "spec.parentRefs.name"},
+    {"GRPCRoute", "spec.parentRefs.name"},
     {"Service", "="},
     {"HTTPLocalRateLimitPolicy", "="},
     {NULL, NULL},

@@ -4,14 +4,16 @@
  *   1. the callers are hurt by waiting: the caller that waits most is itself 1.5 times slower than usual (90th
  * percentile);
  *   2. usual calls are not touched: the timeout is at least twice the usual 99th percentile of every caller's calls;
- *   3. it is worth it: a call that would now be answered and is cut counts as bad as PATIENCE_S of waiting, and the
- * waiting that is saved is more than that; at most half of the calls are newly cut;
- *   4. it is felt: the caller's predicted 99th percentile falls by a fifth.
+ *   3. it is worth it: a call that would now be answered and is cut counts as bad as PATIENCE_S of waiting, and more
+ *      waiting than that is saved;
+ *   4. it is bearable: at most 5 % of the calls are newly cut, or, where the caller gives up calls already and does not
+ * fail for it, as many as it gives up now, and never more than half. Calls that are given up are told by waits that end
+ * at one value while the service works on;
+ *   5. it is felt: the caller's predicted 99th percentile falls by a fifth.
  *
- * Among the timeouts that hold (1, 1.2, 1.5, 2 … times ten), the one with the most net waiting saved is taken. Calls
- * that the callers give up already (their waits end at one value while the service works on) are told from those that
- * are newly cut. The caller's distribution after the change assumes that its slowest requests are those that wait
- * longest for this service; half of that relief is the other end of the interval. */
+ * Among the timeouts that hold (1, 1.2, 1.5, 2 … times ten), the one with the most net waiting saved is taken. The
+ * caller's distribution after the change assumes that its slowest requests are those that wait longest for this
+ * service; half of that relief is the other end of the interval. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -20,7 +22,8 @@
 
 enum { STEPS = 400, CALLS_MIN = 30, USUAL_MIN = 30 };
 static const double Z = 1.645; /* 90 % */
-static const double HURT_FACTOR = 1.5, USUAL_FACTOR = 2, NEWLY_CUT_MAX = 0.5, FELT_FACTOR = 0.8;
+static const double HURT_FACTOR = 1.5, USUAL_FACTOR = 2, FELT_FACTOR = 0.8;
+static const double NEWLY_CUT_MAX = 0.05, NEWLY_CUT_TOLERATED_MAX = 0.5, TOLERATED_PART = 0.1;
 static const double PATIENCE_S = 1, TIMEOUT_MIN_S = 0.01, CAP_SHARE_MIN = 0.05;
 
 /* Calls to the service since it became slow, all callers together. */
@@ -116,8 +119,12 @@ static double given_up(const waiting_t *waiting, double *after_s) {
 typedef struct {
     histogram_t now;
     baseline_t usual;
-    double requests;
+    double requests, errors;
 } caller_t;
+
+static double slower_by(const caller_t *caller) {
+    return histogram_quantile(&caller->now, 0.9) / histogram_quantile(&caller->usual.server, 0.9);
+}
 
 static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, int64_t onset_ns, caller_t *caller) {
     const flow_t *flow = routing_flow(analyzer, waiting->caller);
@@ -126,10 +133,20 @@ static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, in
     for (uint32_t i = 0; i < flow->recent_count; i++) {
         if (!since(&flow->recent[i], onset_ns)) continue;
         caller->requests += flow->recent[i].requests;
+        caller->errors += flow->recent[i].errors;
         histogram_add(&caller->now, &flow->recent[i].server);
     }
     if (caller->requests < CALLS_MIN || histogram_total(&caller->usual.server) < USUAL_MIN) return false;
-    return histogram_quantile(&caller->now, 0.9) >= HURT_FACTOR * histogram_quantile(&caller->usual.server, 0.9);
+    return slower_by(caller) >= HURT_FACTOR;
+}
+
+/* How many calls may be newly cut. A caller that gives up calls already and does not fail for it can do without them.
+ */
+static double bearable(const caller_t *caller, const waiting_t *waiting, double already) {
+    double more = caller->errors / caller->requests - caller->usual.errors / caller->usual.requests;
+    double given_up = already * fmin(1, waiting->caller_calls / caller->requests); /* of its requests */
+    if (already <= 0 || more > TOLERATED_PART * given_up) return NEWLY_CUT_MAX;
+    return fmax(NEWLY_CUT_MAX, fmin(already, NEWLY_CUT_TOLERATED_MAX));
 }
 
 /* Quantile q of the caller's requests when waits end at `timeout_s`; `part` of the relief is believed. */
@@ -155,14 +172,14 @@ static void predict(const caller_t *caller, const waiting_t *waiting, double cut
 }
 
 /* The timeout with the most net waiting saved per call; 0: none is worth it. */
-static double choose(const steps_t *waits, double from_s, double already, double *cut) {
+static double choose(const steps_t *waits, double from_s, double already, double most, double *cut) {
     static const double digits[] = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8};
     double best = 0, chosen = 0;
     for (double ten = 0.01; ten < 100; ten *= 10)
         for (size_t d = 0; d < sizeof digits / sizeof digits[0]; d++) {
             double timeout_s = ten * digits[d], above = share_above(waits, timeout_s);
             double newly = fmax(0, above - already), net = time_above(waits, timeout_s) - newly * PATIENCE_S;
-            if (timeout_s < from_s || newly > NEWLY_CUT_MAX || net <= best) continue;
+            if (timeout_s < from_s || newly > most || net <= best) continue;
             best = net;
             chosen = timeout_s;
             *cut = above;
@@ -181,15 +198,14 @@ static void say(const analyzer_t *analyzer, const waiting_t *waiting, const call
                        phrase_seconds(&b, cap_s));
     (void)snprintf(plan->title, sizeof plan->title, "Let calls to %s time out after %s", name,
                    phrase_seconds(&c, timeout_s));
-    (void)snprintf(
-        plan->sentence, sizeof plan->sentence,
-        "%s waits %s for %s at the median and is %s slower for it at the 90th percentile. With a timeout of "
-        "%s, %s of the calls would fail%s instead of waiting; usual calls, %s at the 99th percentile, would "
-        "not. The caller's own 99th percentile would go from %s to %s",
-        who, phrase_seconds(&d, histogram_quantile(&waiting->waits, 0.5)), name,
-        phrase_factor(&e, histogram_quantile(&caller->now, 0.9) / histogram_quantile(&caller->usual.server, 0.9)),
-        phrase_seconds(&c, timeout_s), phrase_share(&f, cut), known, phrase_seconds(&g, waiting->usual_p99_s),
-        phrase_seconds(&h, plan->effect.p99_s.now), phrase_seconds(&i, plan->effect.p99_s.predicted));
+    (void)snprintf(plan->sentence, sizeof plan->sentence,
+                   "%s waits %s for %s at the median and is %s slower for it at the 90th percentile. With a timeout of "
+                   "%s, %s of the calls would fail%s instead of waiting; usual calls, %s at the 99th percentile, would "
+                   "not. The caller's own 99th percentile would go from %s to %s",
+                   who, phrase_seconds(&d, histogram_quantile(&waiting->waits, 0.5)), name,
+                   phrase_factor(&e, slower_by(caller)), phrase_seconds(&c, timeout_s), phrase_share(&f, cut), known,
+                   phrase_seconds(&g, waiting->usual_p99_s), phrase_seconds(&h, plan->effect.p99_s.now),
+                   phrase_seconds(&i, plan->effect.p99_s.predicted));
     (void)snprintf(plan->capacity, sizeof plan->capacity, "nothing is moved: %s gets no more requests than now", name);
     (void)snprintf(plan->blast_radius, sizeof plan->blast_radius,
                    "every caller of %s inside the mesh; %s of their calls fail sooner, the others are not changed",
@@ -206,7 +222,8 @@ bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const 
     if (!collect(analyzer, blame, &waiting) || !caller_hurt(analyzer, &waiting, blame->onset_ns, &caller)) return false;
     double already = given_up(&waiting, &cap_s);
     steps_of(&waiting.waits, &waits);
-    double timeout_s = choose(&waits, fmax(TIMEOUT_MIN_S, USUAL_FACTOR * waiting.usual_p99_s), already, &cut);
+    double timeout_s = choose(&waits, fmax(TIMEOUT_MIN_S, USUAL_FACTOR * waiting.usual_p99_s), already,
+                              bearable(&caller, &waiting, already), &cut);
     if (timeout_s > 0) predict(&caller, &waiting, cut, already, timeout_s, &plan->effect);
     if (timeout_s <= 0 || plan->effect.p99_s.predicted > FELT_FACTOR * plan->effect.p99_s.now) {
         plan->cannot = "a timeout on the calls to it would cut more than the waiting that it saves is worth";
@@ -218,8 +235,10 @@ bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const 
     plan->action.timeout_s = timeout_s;
     action_set_caller(&plan->action, routing_name(analyzer, waiting.caller));
     say(analyzer, &waiting, &caller, cut, already, cap_s, plan);
-    plan->confidence = 0.6 * (1 - fmax(0, cut - already));
-    plan->wrong_if[0] = "the caller cannot do without this call: then its requests fail instead of being slow";
+    plan->confidence = (already > 0 ? 0.6 : 0.5) * (1 - fmax(0, cut - already));
+    plan->wrong_if[0] = already > 0 ? "the caller fails when this call does, and its telemetry does not say so"
+                                    : "the caller cannot do without this call: then its requests fail instead of being "
+                                      "slow";
     plan->wrong_if[1] = "the call changes something: cutting it does not undo what the service goes on doing";
     plan->wrong_if[2] = "callers try again after a timeout: then the slow service gets more to do";
     plan->wrong_if[3] = "some operations of it are slow by design, such as streams and long polls";

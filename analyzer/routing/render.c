@@ -254,7 +254,9 @@ void render_object(render_t *render, const routing_form_t *form, const char *kin
     json_decref(base);
     json_decref(change);
     assert(render->count < OBJECTS_MAX);
-    if (render->refused[0] == '\0') {
+    bool same = live != NULL && json_equal(placed.before, placed.after);
+    if (same) render_limit(render, "the live %s %s says this already", kind, placed.name);
+    if (render->refused[0] == '\0' && !same) {
         render->placed[render->count++] = placed;
         return;
     }
@@ -388,6 +390,9 @@ bool routing_render(const routing_language_ops *language, const routing_action_t
         fini_placed(&render);
         (void)snprintf(change->cannot, sizeof change->cannot, "%s", render.refused);
     }
+    if (render.count == 0 && change->cannot[0] == '\0')
+        (void)snprintf(change->cannot, sizeof change->cannot,
+                       "nothing is to be changed: the live objects say this already");
     for (size_t i = 0; i < render.count; i++) add_object(change, &render.placed[i]);
     add_commands(change, &render);
     buffer_byte(&change->apply, 0);

@@ -180,6 +180,18 @@ static bool plan_change(const analyzer_t *analyzer, const incident_t *incident, 
     return found;
 }
 
+/* Whether all calls to the service are gRPC. */
+static bool speaks_grpc(const analyzer_t *analyzer, uint32_t service) {
+    bool grpc = false;
+    for (uint32_t i = 0; i < analyzer->shard->entity_count; i++) {
+        const entity_key_t *key = &analyzer->shard->entities[i];
+        if (key->kind != ENTITY_EDGE || key->service != service) continue;
+        if (key->protocol == PROTOCOL_HTTP) return false;
+        grpc |= key->protocol == PROTOCOL_GRPC;
+    }
+    return grpc;
+}
+
 static void tell(const analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns,
                  int64_t expires_ns) {
     char *text = document(analyzer, incident, plan, now_ns, expires_ns);
@@ -196,6 +208,8 @@ void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool ch
     peers_t peers;
     plan_t plan = {0}, nothing = {0};
     bool acts = plan_change(analyzer, incident, blame, &peers, &plan);
+    if (acts && speaks_grpc(analyzer, plan.service))
+        (void)snprintf(plan.action.protocol, sizeof plan.action.protocol, "grpc");
     if (acts ? kinds[plan.kind].rank <= kinds[known].rank : kinds[known].rank > kinds[KIND_NONE].rank) return;
     if (!acts && known == KIND_NONE && !changed) return; /* said so already */
     if (!acts || known == KIND_NONE) {

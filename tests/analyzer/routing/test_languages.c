@@ -233,13 +233,18 @@ static const char istio_live[] =
 TEST(istio_weights_change_in_the_live_route_under_its_own_subset_names) {
     routing_action_t action = sample_action(ACTION_SHIFT_VERSIONS);
     change_t change = rendered("istio", &action, istio_live);
-    REQUIRE(json_array_size(change.objects) == 2);
-    changes_are(&change, 0, ""); /* the subsets are there already */
-    changes_are(&change, 1, "-      weight: 90\n+      weight: 95\n-      weight: 10\n+      weight: 5\n");
-    CHECK_TEXT(object_text(&change, 1, "name"), "reviews-route");
-    CHECK(strstr(object_text(&change, 1, "after"), "apiVersion: networking.istio.io/v1beta1\n") != NULL);
+    REQUIRE(json_array_size(change.objects) == 1);
+    CHECK(limits_say(&change, "the live DestinationRule reviews says this already"));
+    changes_are(&change, 0, "-      weight: 90\n+      weight: 95\n-      weight: 10\n+      weight: 5\n");
+    CHECK_TEXT(object_text(&change, 0, "name"), "reviews-route");
+    CHECK(strstr(object_text(&change, 0, "after"), "apiVersion: networking.istio.io/v1beta1\n") != NULL);
     CHECK(strstr((const char *)change.undo.data, "weight: 90") != NULL);
     CHECK(strstr((const char *)change.undo.data, "kubectl delete") == NULL);
+    change_fini(&change);
+    action.targets[0].weight = 9000;
+    action.targets[1].weight = 1000;
+    change = rendered("istio", &action, istio_live);
+    CHECK(json_array_size(change.objects) == 0 && strstr(change.cannot, "say this already") != NULL);
     change_fini(&change);
 }
 
@@ -304,6 +309,22 @@ TEST(gateway_routes_keep_their_ports_and_backend_names) {
         "reviews-svc-v2, port: 9082, weight: 1}]\n  - backendRefs: [{name: other, port: 1}]\n");
     REQUIRE(json_array_size(change.objects) == 1);
     changes_are(&change, 0, "-      weight: 1\n+      weight: 95\n-      weight: 1\n+      weight: 5\n");
+    change_fini(&change);
+}
+
+TEST(grpc_calls_are_split_by_a_grpcroute) {
+    routing_action_t action = sample_action(ACTION_SHIFT_VERSIONS);
+    change_t change =
+        rendered("linkerd", &action,
+                 "apiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {name: r, namespace: "
+                 "shop}\nspec:\n  parentRefs: [{group: \"\", kind: Service, name: reviews, port: 9}]\n  "
+                 "rules:\n  - backendRefs: [{name: reviews-v1, port: 9, weight: 1}]\n");
+    changes_are(&change, 0,
+                "-      weight: 1\n+      weight: 95\n+    - name: reviews-v2\n+      port: 9\n+      weight: 5\n");
+    change_fini(&change);
+    (void)snprintf(action.protocol, sizeof action.protocol, "grpc");
+    change = rendered("gateway-api", &action, NULL);
+    CHECK_TEXT(object_text(&change, 0, "kind"), "GRPCRoute");
     change_fini(&change);
 }
 
@@ -426,7 +447,7 @@ TEST_MAIN(TEST_CASE(every_language_writes_every_action_or_says_why_not),
           TEST_CASE(traffic_to_a_version_that_is_not_known_is_not_touched_and_not_ignored),
           TEST_CASE(a_route_to_the_whole_service_becomes_the_split_and_keeps_the_rest),
           TEST_CASE(two_live_objects_about_one_service_are_one_too_many),
-          TEST_CASE(gateway_routes_keep_their_ports_and_backend_names),
+          TEST_CASE(gateway_routes_keep_their_ports_and_backend_names), TEST_CASE(grpc_calls_are_split_by_a_grpcroute),
           TEST_CASE(linkerd_writes_nothing_while_a_service_profile_exists),
           TEST_CASE(consul_weights_add_up_to_a_hundred_in_hundredths),
           TEST_CASE(consul_needs_a_caller_for_what_is_set_at_the_caller),

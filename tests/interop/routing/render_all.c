@@ -8,6 +8,7 @@ static void rename_parts(routing_action_t *action) {
     static const char *const odd[] = {"1.10", "true", "null", "v2_RC.1"};
     bool zones = action->kind == ACTION_SHIFT_ZONES || action->kind == ACTION_FAIL_OVER;
     action->target_count = 0;
+    (void)snprintf(action->protocol, sizeof action->protocol, "grpc");
     for (uint32_t i = 0; i < 4; i++) (void)action_add_target(action, odd[i], i == 0 ? WEIGHT_WHOLE : 0);
     if (zones) return;
     (void)snprintf(action->service, sizeof action->service, "null");

@@ -1,16 +1,16 @@
 /** One suggestion: the change as a diff, the commands, the predicted effect, what would make it wrong, the decision. */
 import { useState } from 'preact/hooks';
-import type { EffectRange, LoadChange, Suggestion, Written } from '../api/types.ts';
+import type { EffectRange, LoadChange, Suggestion } from '../api/types.ts';
 import { Problem, post } from '../api/client.ts';
 import { duration, percent, rate } from '../format.ts';
-import { Command, Copy, Fact, Moment, Panel } from '../parts/basics.tsx';
-import { Diff } from '../parts/diff.tsx';
+import { Fact, Moment, Panel } from '../parts/basics.tsx';
 import { Empty, Show } from '../parts/states.tsx';
 import { Bar } from '../parts/bar.tsx';
 import { incidentHref, suggestionHref, useParameter, change } from '../state/router.ts';
 import { retryNow } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
+import { LanguageChoice, WrittenChange, languages } from './written.tsx';
 
 const words = text.suggestion;
 
@@ -158,41 +158,6 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
 
 export const StatePill = ({ state }: { state: string }) => <span class={`pill pill-${state}`}>{state}</span>;
 
-/** The objects of one mesh with the commands, and what must be known of them. */
-const WrittenChange = ({ written }: { written: Written }) => (
-  <>
-    {written.cannot && <p class="tone-warning">{written.cannot}</p>}
-    {written.objects.map(object => (
-      <section key={`${object.kind}/${object.namespace}/${object.name}`} class="object">
-        <div class="command-head">
-          <span>
-            <strong>{object.kind}</strong> {object.namespace ? `${object.namespace}/` : ''}
-            {object.name} {object.before === null && <em class="muted">(new)</em>}
-          </span>
-          {object.after && <Copy value={object.after} label="Copy object" />}
-        </div>
-        <Diff value={object.diff ?? object.after ?? ''} label={`Change of ${object.kind} ${object.name}`} />
-      </section>
-    ))}
-    {(written.apply || written.undo) && (
-      <div class="commands">
-        {written.apply && <Command label={words.apply} value={written.apply} />}
-        {written.undo && <Command label={words.undo} value={written.undo} />}
-      </div>
-    )}
-    {(written.limits ?? []).length > 0 && (
-      <div class="wrong-if">
-        <h3>{words.limits}</h3>
-        <ul>
-          {written.limits?.map(line => (
-            <li key={line}>{line}</li>
-          ))}
-        </ul>
-      </div>
-    )}
-  </>
-);
-
 /** `brief`: on the overview the objects are folded to the diff of each. */
 export const SuggestionCard = ({
   suggestion,
@@ -253,46 +218,6 @@ export const SuggestionCard = ({
     </article>
   );
 };
-
-/** The routing languages, as analyzer/routing/languages.c has them. */
-const languages = [
-  'istio',
-  'gateway-api',
-  'linkerd',
-  'consul',
-  'consul-k8s',
-  'kuma',
-  'kuma-universal',
-  'app-mesh',
-  'google',
-  'google-routing',
-  'traefik',
-  'traefik-file',
-  'smi',
-  'traefik-mesh',
-  'osm',
-  'nsm',
-];
-
-const LanguageChoice = ({ current }: { current: string }) => (
-  <label class="filters">
-    <span class="small muted">{words.writtenFor}</span>
-    <select
-      name="as"
-      value={current}
-      onChange={event =>
-        change({ as: event.currentTarget.value === 'stored' ? '' : event.currentTarget.value })
-      }
-    >
-      <option value="stored">{words.stored}</option>
-      {languages.map(name => (
-        <option key={name} value={name}>
-          {name}
-        </option>
-      ))}
-    </select>
-  </label>
-);
 
 export const SuggestionView = () => {
   const id = useParameter('id');
