@@ -104,6 +104,12 @@ static bool simulate(run_t *run) {
     return going;
 }
 
+/* When the first change was made that was not in the scenario; -1 = none. */
+static int64_t changed_at(const run_t *run) {
+    if (run->cured) return run->arguments.cure_ns;
+    return run->plan != NULL ? action_plan_begin(run->plan) : -1;
+}
+
 static void print_summary(const run_t *run) {
     world_totals_t totals = world_totals(run->world);
     double seconds = (double)(clock_monotonic_ns(&clock_system) - run->began_ns) * 1e-9;
@@ -284,7 +290,8 @@ int command_simulate(int argc, char **argv) {
         print_summary(run);
         if (run->sent != ERR_OK && run->sent != ERR_CLOSED) (void)complain(run);
         status = finished ? EXIT_FINE : run->interrupted ? 128 + SIGINT : EXIT_FAILED;
-        if (run->arguments.summary != NULL && !summary_write(run->arguments.summary, run->scenario, run->world))
+        if (run->arguments.summary != NULL &&
+            !summary_write(run->arguments.summary, run->scenario, run->world, changed_at(run)))
             status = EXIT_FAILED;
     }
     if (!close_all(run)) status = EXIT_FAILED;

@@ -143,6 +143,13 @@ err_t action_plan_read(const char *path, const scenario_t *scenario, action_plan
     return err;
 }
 
+int64_t action_plan_begin(const action_plan_t *plan) {
+    int64_t first_ns = -1;
+    for (size_t i = 0; i < plan->count; i++)
+        if (first_ns < 0 || plan->items[i].action.at_ns < first_ns) first_ns = plan->items[i].action.at_ns;
+    return first_ns;
+}
+
 void action_plan_take(action_plan_t *plan, world_t *world, FILE *report) {
     char what[400] = "";
     for (size_t i = 0; i < plan->count; i++) {

@@ -22,6 +22,7 @@ typedef struct action_plan action_plan_t;
 /* ERR_IO or ERR_INVALID with a sentence that names the line. */
 err_t action_plan_read(const char *path, const scenario_t *scenario, action_plan_t **out, char *why, size_t why_size);
 void action_plan_free(action_plan_t *plan);
+int64_t action_plan_begin(const action_plan_t *plan);                     /* time of the first; -1 when there is none */
 void action_plan_take(action_plan_t *plan, world_t *world, FILE *report); /* does what is due */
 
 #endif

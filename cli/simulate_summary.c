@@ -85,11 +85,23 @@ static json_t *windows_of(const scenario_t *scenario, const world_t *world) {
     return windows;
 }
 
-bool summary_write(const char *path, const scenario_t *scenario, const world_t *world) {
-    json_t *summary =
-        json_pack("{ss,so,so,so,so,so,so}", "name", scenario->name, "seed", number(scenario->seed), "start_s",
-                  seconds(scenario->start_ns), "duration_s", seconds(world_now(world)), "truth", truth_of(scenario),
-                  "totals", totals_of(world), "windows", windows_of(scenario, world));
+static json_t *served_of(const scenario_t *scenario, const world_t *world, int64_t from_ns) {
+    json_t *services = json_object();
+    for (uint32_t i = 0; i < scenario->services.count; i++) {
+        outcome_t o = world_served(world, i, from_ns, world_now(world));
+        (void)json_object_set_new(services, service_at(scenario, i)->name,
+                                  json_pack("{so,so,sf,sf}", "requests", number(o.requests), "errors", number(o.errors),
+                                            "p50_s", o.p50_s, "p99_s", o.p99_s));
+    }
+    return services;
+}
+
+bool summary_write(const char *path, const scenario_t *scenario, const world_t *world, int64_t change_ns) {
+    int64_t from_ns = change_ns < 0 ? 0 : change_ns + INT64_C(60000000000);
+    json_t *summary = json_pack("{ss,so,so,so,so,so,so,so}", "name", scenario->name, "seed", number(scenario->seed),
+                                "start_s", seconds(scenario->start_ns), "duration_s", seconds(world_now(world)),
+                                "truth", truth_of(scenario), "totals", totals_of(world), "windows",
+                                windows_of(scenario, world), "served", served_of(scenario, world, from_ns));
     FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
     bool fine =
         file != NULL && summary != NULL && json_dumpf(summary, file, JSON_INDENT(1)) == 0 && fputc('\n', file) != EOF;

@@ -396,6 +396,7 @@ void calls_deadline(world_t *world, uint32_t which) {
 
 static void tell_served(world_t *world, call_t *call) {
     call->end_ns = world->now_ns;
+    traffic_served(world, call);
     if (world->listener.served != NULL) world->listener.served(world->listener.context, world, call);
 }
 

@@ -61,25 +61,38 @@ void traffic_next(world_t *world, uint32_t number) {
     traffic_plan(world, number);
 }
 
-/* ---- outcome: latencies in buckets of a twelfth of a decade's tenth (12 % wide), from 100 us up ---- */
+/* ---- outcome: latencies in buckets 4 % wide, from 100 us up ---- */
 
-static const double FLOOR_S = 1e-4, WIDTH = 0.115; /* of a bucket, as a natural logarithm */
+static const double FLOOR_S = 1e-4, WIDTH = 0.04; /* of a bucket, as a natural logarithm */
 
 static uint32_t bucket_of_time(int64_t ns) {
     double at = log((double)ns * 1e-9 / FLOOR_S) / WIDTH;
-    return at <= 0 ? 0 : at >= OUTCOME_BUCKETS - 1 ? OUTCOME_BUCKETS - 1 : (uint32_t)at;
+    return !(at > 0) ? 0 : at >= OUTCOME_BUCKETS - 1 ? OUTCOME_BUCKETS - 1 : (uint32_t)at;
+}
+
+static window_t *window_now(const world_t *world, window_t *windows, uint32_t row) {
+    uint32_t at = (uint32_t)(world->now_ns / world->window_ns);
+    if (at >= world->window_count) at = world->window_count - 1;
+    return &windows[(size_t)row * world->window_count + at];
 }
 
 void traffic_outcome(world_t *world, const call_t *call) {
     bool failed = call->status >= 500 || call->status == 429 || call->status == 403;
     world->totals.requests_ended++;
     world->totals.requests_failed += failed;
-    uint32_t at = (uint32_t)(world->now_ns / world->window_ns);
-    if (at >= world->window_count) at = world->window_count - 1;
-    window_t *window = &world->windows[world->edges[call->edge].traffic * world->window_count + at];
+    window_t *window = window_now(world, world->windows, world->edges[call->edge].traffic);
     window->requests++;
     window->errors += failed;
     window->buckets[bucket_of_time(call->end_ns - call->start_ns)]++;
+}
+
+void traffic_served(world_t *world, const call_t *call) {
+    if (world->served == NULL) return;
+    window_t *window = window_now(world, world->served, world->instances[call->instance].service);
+    bool failed = call->served_status >= 500 || call->served_status == 429;
+    window->requests++;
+    window->errors += failed;
+    if (!failed) window->buckets[bucket_of_time(call->end_ns - call->arrive_ns)]++;
 }
 
 int64_t world_window_ns(const world_t *world) {
@@ -87,25 +100,41 @@ int64_t world_window_ns(const world_t *world) {
 }
 
 static double quantile(const window_t *sum, double q) {
-    double left = q * (double)sum->requests;
-    for (uint32_t i = 0; i < OUTCOME_BUCKETS && sum->requests > 0; i++) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < OUTCOME_BUCKETS; i++) total += sum->buckets[i];
+    double left = q * (double)total;
+    for (uint32_t i = 0; i < OUTCOME_BUCKETS && total > 0; i++) {
         left -= sum->buckets[i];
         if (left <= 0) return FLOOR_S * exp(WIDTH * (i + 0.5));
     }
     return 0;
 }
 
+/* Adds the windows of one row that lie in [from, to). */
+static void sum_up(const world_t *world, const window_t *row, int64_t from_ns, int64_t to_ns, window_t *sum) {
+    for (uint32_t i = 0; i < world->window_count; i++) {
+        if ((int64_t)i * world->window_ns < from_ns || (int64_t)(i + 1) * world->window_ns > to_ns) continue;
+        sum->requests += row[i].requests;
+        sum->errors += row[i].errors;
+        for (uint32_t b = 0; b < OUTCOME_BUCKETS; b++) sum->buckets[b] += row[i].buckets[b];
+    }
+}
+
+static outcome_t outcome_of(const window_t *sum) {
+    return (outcome_t){sum->requests, sum->errors, quantile(sum, 0.5), quantile(sum, 0.99)};
+}
+
 outcome_t world_outcome(const world_t *world, uint32_t service, int64_t from_ns, int64_t to_ns) {
     window_t sum = {0};
-    for (uint32_t t = 0; t < world->scenario->traffic.count; t++) {
-        if (service != NONE && world->sources[t].spec->service != service) continue;
-        for (uint32_t i = 0; i < world->window_count; i++) {
-            const window_t *window = &world->windows[t * world->window_count + i];
-            if ((int64_t)i * world->window_ns < from_ns || (int64_t)(i + 1) * world->window_ns > to_ns) continue;
-            sum.requests += window->requests;
-            sum.errors += window->errors;
-            for (uint32_t b = 0; b < OUTCOME_BUCKETS; b++) sum.buckets[b] += window->buckets[b];
-        }
-    }
-    return (outcome_t){sum.requests, sum.errors, quantile(&sum, 0.5), quantile(&sum, 0.99)};
+    for (uint32_t t = 0; t < world->scenario->traffic.count; t++)
+        if (service == NONE || world->sources[t].spec->service == service)
+            sum_up(world, &world->windows[(size_t)t * world->window_count], from_ns, to_ns, &sum);
+    return outcome_of(&sum);
+}
+
+outcome_t world_served(const world_t *world, uint32_t service, int64_t from_ns, int64_t to_ns) {
+    window_t sum = {0};
+    if (world->served != NULL)
+        sum_up(world, &world->served[(size_t)service * world->window_count], from_ns, to_ns, &sum);
+    return outcome_of(&sum);
 }

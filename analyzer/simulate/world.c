@@ -130,6 +130,9 @@ static void build_traffic(world_t *world) {
     world->window_ns = world->scenario->duration_ns < 3600 * SECOND_NS ? 10 * SECOND_NS : minutes * 60 * SECOND_NS;
     world->window_count = (uint32_t)(world->scenario->duration_ns / world->window_ns) + 2;
     world->windows = memory_new((size_t)world->window_count * (sources + 1), sizeof *world->windows);
+    uint32_t services = world->scenario->services.count;
+    if (services * world->window_count <= SERVED_MAX)
+        world->served = memory_new((size_t)world->window_count * services, sizeof *world->served);
 }
 
 static void plan_all(world_t *world) {
@@ -190,6 +193,7 @@ void world_free(world_t *world) {
     free(world->instances);
     free(world->sources);
     free(world->windows);
+    free(world->served);
     free(world);
 }
 

@@ -48,13 +48,18 @@ typedef struct {
 world_totals_t world_totals(const world_t *world);
 uint64_t world_live_calls(const world_t *world); /* not over yet on one of their sides */
 
-/* What the requests from outside to one service saw, window by window. */
+/* What requests came to, window by window. */
 typedef struct {
     uint64_t requests, errors; /* errors: 5xx, timeouts, 429 */
-    double p50_s, p99_s;       /* of all, as users saw them; 0 without requests */
+    double p50_s, p99_s;       /* 4 % exact; 0 without requests */
 } outcome_t;
 int64_t world_window_ns(const world_t *world);
-/* Sums up the windows that lie in [from, to); `service` NONE = all. */
+
+/* Requests from outside to one service (NONE = to any), as users saw them, in the windows that lie in [from, to). */
 outcome_t world_outcome(const world_t *world, uint32_t service, int64_t from_ns, int64_t to_ns);
+
+/* All that instances of a service served, as they saw it; latencies are those of successes. Not kept, and empty, where
+ * it would take too much memory (hundreds of services over hundreds of windows). */
+outcome_t world_served(const world_t *world, uint32_t service, int64_t from_ns, int64_t to_ns);
 
 #endif

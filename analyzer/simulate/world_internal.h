@@ -12,7 +12,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-enum { CALLS_LIVE_MAX = 2000000, EVENT_BITS = 64, OUTCOME_BUCKETS = 160, WINDOWS_MAX = 2000 };
+enum { CALLS_LIVE_MAX = 2000000, EVENT_BITS = 64, OUTCOME_BUCKETS = 400, WINDOWS_MAX = 500, SERVED_MAX = 20000 };
 
 /* Why a call failed, as Envoy's response flags have it. */
 typedef enum {
@@ -174,6 +174,7 @@ struct world {
     double sampling;
     world_totals_t totals;
     window_t *windows; /* by traffic source, then time */
+    window_t *served;  /* by service, then time; NULL = not kept */
     uint32_t window_count;
     int64_t window_ns;
 };
@@ -258,6 +259,7 @@ int64_t effects_clock_skew(const world_t *world, uint32_t instance);
 void traffic_plan(world_t *world, uint32_t source);
 void traffic_next(world_t *world, uint32_t source);
 void traffic_outcome(world_t *world, const call_t *call); /* a request from outside has ended */
+void traffic_served(world_t *world, const call_t *call);  /* an instance has answered */
 
 /* actions.c */
 void actions_tick(world_t *world); /* weights that move */

@@ -17,6 +17,7 @@ the users' outcome is compared with that of the same chances without it:
   healed        a minute later the objective holds (for faults that routing can heal)
   harm          users are clearly worse off than without the change
   abstained     no change was suggested (where routing cannot help, or nothing is wrong)
+  inside        what the service then served lies in the predicted 90 % interval (error ratio; 99th percentile)
 
 Exits with 1 when a program failed, not when a score is low: this is a measurement."""
 import argparse
@@ -139,12 +140,13 @@ def action_of(suggestion):
 def heal(options, scenario, seed, work, plain, suggestions):
     truth, start, duration = plain['truth'], plain['start_s'], plain['duration_s']
     result = {'change': None, 'healed': None, 'harm': False, 'curable': bool(truth['routing_heals'])}
-    acts = [(seconds(s['time']), action_of(s)) for s in suggestions]
+    acts = [(seconds(s['time']), action_of(s), s.get('effect') or {}, (s.get('target') or {}).get('service'))
+            for s in suggestions]
     acts = [a for a in sorted(acts, key=lambda a: a[0]) if a[1] is not None]
     if not acts:
         result['healed'] = False if truth['routing_heals'] else None
         return result
-    said, action = acts[0]
+    said, action, effect, target = acts[0]
     at = said - start + REACTION_S
     result['change'] = action['kind']
     plan = os.path.join(work, 'plan.jsonl')
@@ -160,6 +162,13 @@ def heal(options, scenario, seed, work, plain, suggestions):
     result['users'] = {'without': before, 'with': after}
     if truth['routing_heals']:
         result['healed'] = not breaks(changed, begin, duration)
+    served = changed['served'].get((target or '').split('/')[-1])
+    if served and served['requests'] > 100:
+        seen = {'error_ratio': served['errors'] / served['requests'], 'p99_s': served['p99_s']}
+        result['forecasts'] = {key: {'low': effect[key]['low'], 'high': effect[key]['high'], 'seen': seen[key],
+                                     # quantiles of the simulation are 4 % exact
+                                     'inside': effect[key]['low'] * 0.96 - 1e-9 <= seen[key] <= effect[key]['high'] * 1.04}
+                               for key in seen if effect.get(key)}
     return result
 
 
@@ -233,6 +242,9 @@ def summarize(results):
         print(f"healed            {share(sum(bool(r['healed']) for r in curable), len(curable))} that routing can heal")
         print(f"abstained         {share(sum(r['change'] is None for r in others), len(others))} where it cannot or need not")
         print(f"harm              {sum(r['harm'] for r in results)}")
+        for key in ('error_ratio', 'p99_s'):
+            told = [r['forecasts'][key]['inside'] for r in results if key in r.get('forecasts', {})]
+            print(f"inside            {share(sum(told), len(told))} ({key})")
     kinds = sorted({r['kind'] for r in faults})
     print(f"\n{'kind':20} {'n':>3} {'detected':>9} {'top-1':>6}")
     for kind in kinds:
