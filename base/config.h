@@ -16,6 +16,8 @@
     X(text, listen_otlp_grpc, "listen.otlp_grpc", "127.0.0.1:4317", "address of the OTLP/gRPC receiver; empty = off")  \
     X(text, listen_otlp_http, "listen.otlp_http", "127.0.0.1:4318", "address of the OTLP/HTTP receiver; empty = off")  \
     X(text, listen_web, "listen.web", "127.0.0.1:7117", "address of the page, the API and /metrics")                   \
+    X(text, listen_web_names, "listen.web_names", "",                                                                  \
+      "further host names that page and API may be called by, such as seismesh.observability, separated by commas")    \
     X(text, data, "data", "./seismesh-data", "data directory")                                                         \
     X(text, durability, "durability", "disk",                                                                          \
       "acknowledge after: disk (fdatasync) or process (write; survives a crash of seismesh, not of the machine)")      \

@@ -357,7 +357,7 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
         return ERR_INVALID;
     }
     daemon->dialect_names = pipeline_dialect_names(&daemon->pipeline);
-    web_config_t web = {.host = address.host, .port = address.port};
+    web_config_t web = {.host = address.host, .port = address.port, .names = c->listen_web_names};
     web_context_t context = {.store_path = store_path(daemon->store),
                              .store = daemon->store,
                              .counters = &daemon->counters,

@@ -120,24 +120,32 @@ static bool add_version(void *context, int64_t start_ns, const entity_key_t *key
     return true;
 }
 
+/* The part of the range that the store can have: a start long ago must not make the buckets coarse. */
+static err_t known_range(const web_request_t *request, int64_t *start_ns, int64_t *end_ns) {
+    query_status_t status;
+    err_t err = query_status(request->query, &status);
+    if (err != ERR_OK) return err;
+    *start_ns = status.first_ns > request->start_ns ? status.first_ns : request->start_ns;
+    *end_ns = status.event_ns < request->end_ns ? status.event_ns + 1 : request->end_ns;
+    return ERR_OK;
+}
+
 /* All versions of the service are read, so that one observer is chosen for all of them. */
 static err_t compare(web_request_t *request, const question_t *question, canary_result_t *result) {
-    uint32_t step_s = query_step(request->query, request->start_ns, request->end_ns);
+    int64_t start_ns, end_ns;
+    err_t err = known_range(request, &start_ns, &end_ns);
+    if (err != ERR_OK) return err;
+    uint32_t step_s = query_step(request->query, start_ns, end_ns);
     minutes_t minutes = {.question = question, .canary = canary_new(&question->settings), .step_ns = step_s * NS_PER_S};
     for (int i = 0; i < 2; i++) sketch_init(&minutes.exact[i]);
     query_filter_t filter = query_filter_any(1u << ENTITY_VERSION);
     filter.service = question->service_id;
-    query_status_t status;
-    err_t err = query_status(request->query, &status);
-    if (err == ERR_OK)
-        err = query_golden(request->query, request->start_ns, request->end_ns, step_s, &filter,
-                           GROUP_SERVICE | GROUP_VERSION, add_version, &minutes);
+    if (start_ns < end_ns)
+        err = query_golden(request->query, start_ns, end_ns, step_s, &filter, GROUP_SERVICE | GROUP_VERSION,
+                           add_version, &minutes);
     end_bucket(&minutes);
-    if (err == ERR_OK) {
-        int64_t end_ns = status.event_ns < request->end_ns ? status.event_ns : request->end_ns;
-        if (minutes.any) add_gap(&minutes, minutes.start_ns + minutes.step_ns, end_ns);
-        canary_judge(minutes.canary, result);
-    }
+    if (minutes.any) add_gap(&minutes, minutes.start_ns + minutes.step_ns, end_ns);
+    canary_judge(minutes.canary, result);
     canary_free(minutes.canary);
     return err;
 }

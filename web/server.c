@@ -190,8 +190,10 @@ static void answer_unrouted(web_request_t *request, const char *method, const ch
 static bool may_enter(web_t *web, struct MHD_Connection *connection, web_request_t *request, const char *method) {
     const char *host = header_of(connection, "Host");
     if (!guard_host(&web->guard, host)) {
-        answer_error(request, 421, "wrong_host", NULL,
-                     "This server is not called by that name. Use the address it listens on, or localhost.");
+        answer_error(
+            request, 421, "wrong_host", NULL,
+            "This server is not called by that name. Use the address it listens on, or localhost, or put the name "
+            "into listen.web_names.");
         return false;
     }
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) return true;

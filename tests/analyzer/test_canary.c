@@ -88,7 +88,7 @@ TEST(identical_versions_are_failed_in_at_most_one_percent_of_rollouts) {
         {"two humps", {{0.01, two_humped, 33}, {0.01, two_humped, 33}, 0, 0, 0, 0}},
         {"two humps that scatter", {{0.01, two_humped, 100}, {0.01, two_humped, 50}, 0.3, 0, 0.1, 0.1}},
     };
-    enum { RUNS = 50 };
+    enum { RUNS = 100 };
     int failed = 0, runs = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++, runs += RUNS)
         failed += count_verdicts(cases[i].name, &cases[i].rollout, RUNS, 10000, CANARY_FAIL);

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 PROGRAM = os.path.abspath(sys.argv[1])
 SECOND = 1_000_000_000
@@ -517,6 +518,59 @@ def without_a_verdict_on_a_canary_the_code_is_2():
     refuses("canary", "s", "v1", "v2", "v3", saying="give a service")
     refuses("canary", "s", "v1", "v2", "--since", "1", "--last", "5m", saying="not both")
     refuses("canary", "s", "v1", "v2", "--alhpa", "1", saying="--alhpa")
+
+
+def requests_to(version, count, fail_each, bucket, first):
+    spans = []
+    for i in range(count):
+        end = int((first + bucket * 10 + i % 10) * SECOND) + i
+        fails = fail_each > 0 and (i + bucket) % fail_each == 0
+        spans.append({"traceId": "%032x" % (bucket << 16 | i), "spanId": "%016x" % (bucket << 16 | i), "kind": 2,
+                      "name": "GET", "startTimeUnixNano": str(end - 20_000_000 - 100_000 * (i % 50)),
+                      "endTimeUnixNano": str(end), "attributes": [
+                          {"key": "http.response.status_code", "value": {"intValue": "503" if fails else "200"}}]})
+    names = {"service.name": "cart", "service.namespace": "shop", "service.version": version}
+    resource = {"attributes": [{"key": k, "value": {"stringValue": v}} for k, v in names.items()]}
+    return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).encode()
+
+
+@test
+def a_running_server_gives_a_verdict_from_spans():
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        otlp, web = (f"127.0.0.1:{free.getsockname()[1]}" for free in (one, other))
+    arguments = ["--listen.otlp_grpc", "", "--listen.otlp_http", otlp, "--listen.web", web,
+                 "--listen.web_names", "seismesh.observability", "--data", os.path.join(PLACE.name, "canary")]
+    daemon = subprocess.Popen([PROGRAM, "serve", *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    try:
+        line = b"begin"
+        while b"page and API at" not in line:
+            line = daemon.stderr.readline()
+            check(line, "it ended")
+        threading.Thread(target=daemon.stderr.read, daemon=True).start()
+        first = time.time() // 10 * 10 - 600
+        for bucket in range(40):
+            for version, count, fail_each in [("v1", 60, 100), ("v2", 30, 100), ("v3", 30, 10)]:
+                request = urllib.request.Request(f"http://{otlp}/v1/traces",
+                                                 requests_to(version, count, fail_each, bucket, first),
+                                                 {"Content-Type": "application/json"})
+                urllib.request.urlopen(request).read()
+        ask = ["--server", f"http://{web}"]
+        while run("canary", "shop/cart", "v1", "v3", *ask)[0] != 1:  # the suite's limit ends it if it never comes
+            time.sleep(0.2)
+        while run("canary", "shop/cart", "v1", "v2", *ask)[0] != 0:
+            time.sleep(0.2)
+        code, out, _ = run("canary", "shop/cart", "v1", "v9", *ask)
+        check(code == 3 and "it has had no requests" in out, out)
+        gate = f"http://{web}/api/v1/canary/gate?service=shop/cart&baseline=v1&canary=v2"
+        hook = urllib.request.Request(gate, b'{"name":"cart","phase":"Progressing"}',
+                                      {"Content-Type": "application/json", "Host": "seismesh.observability:7117"})
+        with urllib.request.urlopen(hook) as answer:
+            check(answer.status == 200 and b"v2 of shop/cart passes" in answer.read())
+    finally:
+        daemon.terminate()
+        check(daemon.wait(60) == 0, "it stops cleanly")
 
 
 # ---- serve and backtest: only what they say when they cannot ----

@@ -112,6 +112,10 @@ TEST(the_range_and_the_settings_are_taken) {
     CHECK(json_number_value(json_object_get(settings, "error_points")) == 50);
     CHECK(json_number_value(json_object_get(settings, "latency_factor")) == 3.5);
     json_decref(answer);
+    answer = verdict_of(&server, "v1", "v2", "&start=0"); /* still buckets of 10 s */
+    CHECK_TEXT(text_at(answer, "verdict"), "pass");
+    CHECK_EQUAL(json_integer_value(json_object_get(answer, "buckets")), BUCKETS);
+    json_decref(answer);
     answer = verdict_of(&server, "v1", "v2", "&start=1600000000&end=1600000600"); /* before there was anything */
     CHECK_TEXT(text_at(answer, "verdict"), "not_enough_data");
     json_decref(answer);
