@@ -68,7 +68,7 @@ const NodeBox = ({ node, at, dim, focus }: { node: GraphNode; at: Placed; dim: b
       <rect x={at.x} y={at.y} width={spacing.nodeWidth} height={spacing.nodeHeight} rx="7" />
       <GlyphAt level={level} x={at.x + 9} y={at.y + 8} size={14} />
       <text x={at.x + 29} y={at.y + 19} class="node-name">
-        {clip(shortName(node.id), 17)}
+        {clip(shortName(node.id), 15)}
       </text>
       <text x={at.x + 10} y={at.y + 37} class="node-numbers">
         {numbers}
