@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { VERSION = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+enum { VERSION = 2, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
 
 /* A field list is walked with `out` set (writing) or with `in` set (reading). */
 typedef struct {

@@ -101,8 +101,10 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, bl
 static void blame_saturation(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         if (analyzer->subjects[i].key.service != blame->service) continue;
-        deviation_t seen = deviation_of(analyzer, i, incident->id, TRACK_GAUGE_SATURATION);
-        add_part(blame, &blame->saturation, seen.weight, &seen);
+        for (uint8_t role = TRACK_GAUGE_SATURATION; role <= TRACK_GAUGE_PROCESSOR; role++) {
+            deviation_t seen = deviation_of(analyzer, i, incident->id, role);
+            add_part(blame, &blame->saturation, seen.weight, &seen);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, ver
         best->alone = evidence;
         best->suspicious = evidence > SUSPICIOUS;
     }
+    if (evidence > SUSPICIOUS) best->strange = window;
     if (best->requests > 0 && evidence <= best->evidence) return;
     if (added * analyzer->config.sensitivity < SHARE_MIN ||
         affected * analyzer->config.sensitivity < analyzer->config.minimum_rate)

@@ -5,26 +5,37 @@
 
 #include <math.h>
 
-enum { HISTORY_MIN = 2 };
+enum { HISTORY_MIN = 2, GAP_PERIODS = 3 };
 
 static const double SUSPICIOUS = 2;
 
 /* How a role is read: value added before the logarithm (so that zero is a value), the spread below which scatter is
- * called rounding, the spread expected before any was seen, and the least change worth telling. */
+ * called rounding, the spread expected before any was seen, and the least change worth telling. What fills up is read
+ * as its headroom: waiting goes with 1 / headroom, so from 10 % to 30 % is nothing and from 80 % to 95 % much. */
 static const struct {
     double offset, floor, prior, effect, excess;
+    bool opens; /* felt by users: may open an incident */
 } readings[TRACK_ROLES] = {
-    [TRACK_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010},        [TRACK_CLIENT_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010},
-    [TRACK_GAUGE_FAILURES] = {0.005, 0.25, 0.5, 0.69, 0.01}, [TRACK_GAUGE_SATURATION] = {0.02, 0.2, 0.5, 0.69, 0.1},
-    [TRACK_GAUGE_OTHER] = {1e-6, 0.2, 0.5, 1.0, 0},
+    [TRACK_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010, true},
+    [TRACK_CLIENT_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010, true},
+    [TRACK_GAUGE_FAILURES] = {0.005, 0.25, 0.5, 0.69, 0.01, true},
+    [TRACK_GAUGE_SATURATION] = {0.02, 0.2, 0.5, 0.69, 0.1, false},
+    [TRACK_GAUGE_PROCESSOR] = {0.02, 0.2, 0.5, 0.69, 0.1, true},
+    [TRACK_GAUGE_OTHER] = {1e-6, 0.2, 0.5, 1.0, 0, false},
 };
 
+static bool filling(uint8_t role) {
+    return role == TRACK_GAUGE_SATURATION || role == TRACK_GAUGE_PROCESSOR;
+}
+
 static double read_value(uint8_t role, double value) {
+    if (filling(role)) return -log(fmax(1 - value, 0) + readings[role].offset);
     if (role == TRACK_GAUGE_FAILURES) value = 1 - value;
     return log((value > 0 ? value : 0) + readings[role].offset);
 }
 
 static double value_of(uint8_t role, double read) {
+    if (filling(role)) return 1 + readings[role].offset - exp(-read);
     return exp(read) - readings[role].offset;
 }
 
@@ -93,12 +104,13 @@ static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
                                                 : 0.5;
     verdict->affected_per_minute = isnan(rate) ? 0 : rate * share;
     double sensitivity = analyzer->config.sensitivity;
-    bool enough = verdict->effect * sensitivity >= readings[role].effect &&
-                  verdict->excess * sensitivity >= readings[role].excess &&
-                  (isnan(rate) || verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
+    bool enough =
+        verdict->effect * sensitivity >= readings[role].effect &&
+        verdict->excess * sensitivity >= readings[role].excess &&
+        (isnan(rate) || filling(role) || verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
     verdict->evidence = enough ? stats_residual(z, degrees) : 0;
-    verdict->opens = role == TRACK_LATENCY || role == TRACK_GAUGE_FAILURES ||
-                     (role == TRACK_CLIENT_LATENCY && analyzer->subjects[subject].key.kind == ENTITY_EDGE);
+    verdict->opens =
+        readings[role].opens && (role != TRACK_CLIENT_LATENCY || analyzer->subjects[subject].key.kind == ENTITY_EDGE);
     verdict->alone = verdict->evidence;
     verdict->suspicious = verdict->evidence >= SUSPICIOUS;
     return verdict->suspicious;
@@ -108,6 +120,8 @@ void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
     track_t *track = &analyzer->subjects[subject].tracks[index];
     gauge_track_t *gauge = track->gauge;
     if (!isfinite(value) || time_ns <= gauge->last_ns) return;
+    if (gauge->period_s > 0 && (double)(time_ns - gauge->last_ns) * 1e-9 > GAP_PERIODS * gauge->period_s)
+        track->trouble.streak = 0;
     learn_period(gauge, time_ns);
     gauge->last_ns = time_ns;
     bool again = gauge->count >= HISTORY_MIN && judge(analyzer, subject, index, value, rate);

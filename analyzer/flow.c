@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { BASELINE_BUCKETS_MIN = 6, BASELINE_REQUESTS_MIN = 8 };
+enum { BASELINE_BUCKETS_MIN = 6, BASELINE_REQUESTS_MIN = 8, STALE_S = 3600 };
 
 static const double PRIOR_WEIGHT = 100;
 static const double FORGET = 0.99904; /* 2^(-1/720): per bucket learned */
@@ -57,13 +57,27 @@ static void settle_oldest(flow_t *flow) {
     memmove(&flow->recent[0], &flow->recent[1], flow->recent_count * sizeof flow->recent[0]);
 }
 
-void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
+/* After a long time unseen, what was usual then may be so no more (a deployment, another hour of the day): it counts as
+ * half of what a baseline needs, and the rest has to be learned anew. */
+static void weaken(flow_t *flow) {
+    double keep = BASELINE_BUCKETS_MIN / 2.0 / flow->buckets;
+    if (!(keep < 1)) return;
+    flow->requests *= keep;
+    flow->errors *= keep;
+    flow->buckets *= keep;
+    histogram_scale(&flow->server, keep);
+    histogram_scale(&flow->client, keep);
+}
+
+bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
     flow->period_s = observation->period_s;
+    int64_t newest = flow->recent_count > 0 ? flow->recent[flow->recent_count - 1].bucket : bucket;
     /* What is judged together must be near in time: older buckets, as after a gap, are settled. */
     double reach_s = fmax(RECENT_BUCKETS * 3 * (double)BUCKET_SECONDS, RECENT_BUCKETS * flow->period_s);
     while (flow->recent_count == RECENT_BUCKETS ||
            (flow->recent_count > 0 && (double)((bucket - flow->recent[0].bucket) * BUCKET_SECONDS) > reach_s))
         settle_oldest(flow);
+    if ((bucket - newest) * BUCKET_SECONDS > STALE_S) weaken(flow);
     flow->recent[flow->recent_count++] = (flow_bucket_t){
         .bucket = bucket,
         .requests = observation->requests,
@@ -71,6 +85,7 @@ void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
         .server = observation->server,
         .client = observation->client,
     };
+    return (double)((bucket - newest) * BUCKET_SECONDS) > reach_s;
 }
 
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {

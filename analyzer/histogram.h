@@ -7,6 +7,7 @@
 #include "collector/rollup/sketch.h"
 
 enum { HISTOGRAM_BINS = 96 };
+#define HISTOGRAM_BIN_LOG 0.17328679513998632 /* width of a bin in natural logarithms: ln 2 / 4 */
 
 typedef struct {
     float count[HISTOGRAM_BINS];

@@ -7,13 +7,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double OPEN_EVIDENCE = 3.0;       /* log10(1/p) after the correction */
+static const double OPEN_EVIDENCE = 4.0;       /* log10(1/p) after the correction */
 static const double OPEN_EVIDENCE_GAUGE = 5.0; /* one point of a gauge: nobody knows how many requests it stands for */
 static const double REPEAT_EVIDENCE = 1.3;     /* twice in three judgements */
 static const double ALONE_EVIDENCE = 0.7;      /* of one bucket or point by itself, to count as deviating */
 static const double JOIN_EVIDENCE = 1.0;       /* to join what is open already */
 static const double STRENGTH_MAX = 12;
-enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600 };
+enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600, YOUNG_S = 180 };
 
 bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -57,19 +57,48 @@ static bool in_graph(const analyzer_t *analyzer, uint32_t service) {
     return false;
 }
 
+/* True when `service` calls one of the incident's suspects, directly or through others: it may be their victim. */
+static bool may_be_victim(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    bool *above = memory_new(analyzer->names_bound + 1, sizeof *above);
+    for (uint32_t i = 0; i < incident->suspect_count; i++) above[incident->suspects[i].service] = true;
+    for (bool grown = true; grown && !above[service];) {
+        grown = false;
+        for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+            const subject_key_t *key = &analyzer->subjects[i].key;
+            if (key->kind != ENTITY_EDGE || !above[key->service] || above[key->caller]) continue;
+            above[key->caller] = grown = true;
+        }
+    }
+    bool yes = above[service];
+    free(above);
+    return yes;
+}
+
+/* What an incident that is no longer young takes in: more of what it has, and victims. Else a second fault beside an
+ * old one would never be told. */
+static bool takes(const analyzer_t *analyzer, const incident_t *incident, const subject_key_t *key, double period_s,
+                  int64_t now_ns) {
+    double young_s = fmax(YOUNG_S, 2.2 * period_s);
+    if ((double)(now_ns - incident->opened_ns) <= young_s * 1e9) return true;
+    uint32_t service = key->kind == ENTITY_EDGE ? key->caller : key->service;
+    return incident_has_service(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, service);
+}
+
 /* The open incident that a subject in trouble belongs to: near in the graph, or, where no call of the service was ever
  * seen, simply the newest. 0 = none. */
-static uint64_t related(const analyzer_t *analyzer, const subject_key_t *key) {
+static uint64_t related(const analyzer_t *analyzer, const subject_key_t *key, double period_s, int64_t now_ns) {
     uint32_t names = analyzer->names_bound;
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
-        bool *near = neighbourhood(analyzer, analyzer->open[i].id, names);
+        const incident_t *incident = &analyzer->open[i];
+        if (!takes(analyzer, incident, key, period_s, now_ns)) continue;
+        bool *near = neighbourhood(analyzer, incident->id, names);
         bool yes = near[key->service] || (key->caller != 0 && near[key->caller]);
         free(near);
-        if (yes) return analyzer->open[i].id;
+        if (yes) return incident->id;
     }
-    if (analyzer->open_count > 0 && !in_graph(analyzer, key->service))
-        return analyzer->open[analyzer->open_count - 1].id;
-    return 0;
+    if (analyzer->open_count == 0 || in_graph(analyzer, key->service)) return 0;
+    const incident_t *newest = &analyzer->open[analyzer->open_count - 1];
+    return takes(analyzer, newest, key, period_s, now_ns) ? newest->id : 0;
 }
 
 static incident_t *incident_by_id(analyzer_t *analyzer, uint64_t id) {
@@ -134,7 +163,12 @@ static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, u
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
 static void correct(analyzer_t *analyzer) {
     uint32_t asked = 0;
-    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) asked += analyzer->verdicts.items[i].opens ? 1 : 0;
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
+        const verdict_t *verdict = &analyzer->verdicts.items[i];
+        uint8_t kind = analyzer->subjects[verdict->subject].key.kind;
+        /* Versions and instances ask their service's question again, of its parts. */
+        if (verdict->opens && (kind == ENTITY_SERVICE || kind == ENTITY_EDGE)) asked++;
+    }
     double price = asked > 1 ? log10(asked) : 0;
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
@@ -151,6 +185,7 @@ static bool stands(const verdict_t *verdict, const track_t *track) {
     bool again = (track->trouble.streak & 1) != 0 && (track->trouble.streak & 6) != 0;
     bool long_enough = again || verdict->period_s >= 60; /* a minute of counts is no pause */
     if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE && long_enough;
+    if (track->role == TRACK_GAUGE_PROCESSOR) return verdict->evidence >= REPEAT_EVIDENCE && again;
     return verdict->evidence >= OPEN_EVIDENCE_GAUGE || (verdict->evidence >= REPEAT_EVIDENCE && again);
 }
 
@@ -158,7 +193,7 @@ static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t 
     track_t *track = track_of(analyzer, verdict);
     if (track->trouble.incident != 0 && incident_by_id(analyzer, track->trouble.incident) != NULL)
         return track->trouble.incident;
-    uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key);
+    uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key, verdict->period_s, now_ns);
     if (incident != 0) return incident;
     return verdict->opens && stands(verdict, track) ? open_incident(analyzer, now_ns) : 0;
 }
@@ -200,15 +235,18 @@ static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         const verdict_t *verdict = &analyzer->verdicts.items[i];
         subject_t *subject = &analyzer->subjects[verdict->subject];
-        if (!verdict->suspicious && !sick[subject->key.service]) continue;
+        if (!verdict->suspicious && verdict->strange == 0 && !sick[subject->key.service]) continue;
         gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
         if (gauge != NULL) {
             gauge->pending_suspicious |= verdict->suspicious;
             gauge->held |= sick[subject->key.service];
         } else {
-            flow_bucket_t *newest = &subject->flow->recent[subject->flow->recent_count - 1];
-            newest->suspicious |= verdict->suspicious;
-            newest->held |= sick[subject->key.service];
+            flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
+            end[-1].suspicious |= verdict->suspicious;
+            end[-1].held |= sick[subject->key.service];
+            /* Sparse calls are strange together before one bucket of them is. */
+            for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
+                end[-(int64_t)b].suspicious = true;
         }
     }
     free(sick);

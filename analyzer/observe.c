@@ -78,6 +78,14 @@ static void add_counts(observation_t *observation, uint8_t observer, uint32_t en
     histogram_add_sketch(&observation->client, &cell->client);
 }
 
+/* What all callers of a service wait, together: each of many ways to it may carry too few calls to tell. */
+static void add_waits(analyzer_t *analyzer, const entity_key_t *edge, const cell_t *cell) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->service};
+    uint32_t service = edge->caller == edge->service ? NO_INDEX : subject_find(analyzer, &key);
+    if (service == NO_INDEX || analyzer->slots[service] == 0) return;
+    histogram_add_sketch(&analyzer->observations[analyzer->slots[service] - 1].client, &cell->client);
+}
+
 static double gauge_mean(const gauge_t *gauge) {
     return fixed_value(gauge->sum) / gauge->count;
 }
@@ -157,6 +165,11 @@ void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells) {
         analyzer->subjects[subject].last_bucket = bucket;
         uint8_t observer = analyzer->shard->entities[order[i].entity].observer;
         if (cell->requests > 0) add_counts(observation_of(analyzer, subject), observer, order[i].entity, cell);
+    }
+    for (uint32_t i = 0; i < cells->count; i++) {
+        const cell_t *cell = cells->cells[order[i].place];
+        const entity_key_t *entity = &analyzer->shard->entities[order[i].entity];
+        if (entity->kind == ENTITY_EDGE && cell->requests > 0) add_waits(analyzer, entity, cell);
     }
     for (uint32_t i = 0; i < cells->count; i++) {
         const cell_t *cell = cells->cells[order[i].place];

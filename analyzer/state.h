@@ -30,7 +30,8 @@ typedef enum {
     TRACK_LATENCY,          /* as the serving side saw it */
     TRACK_CLIENT_LATENCY,   /* as the caller saw it */
     TRACK_GAUGE_FAILURES,   /* a success ratio without counts */
-    TRACK_GAUGE_SATURATION, /* cpu.utilization, memory.utilization … : evidence only */
+    TRACK_GAUGE_SATURATION, /* memory.utilization …: a cache may fill it without harm, so evidence only */
+    TRACK_GAUGE_PROCESSOR,  /* cpu.utilization: without headroom, requests wait */
     TRACK_GAUGE_OTHER,      /* evidence only */
     TRACK_ROLES
 } track_role_t;
@@ -105,9 +106,10 @@ typedef struct {
     double effect, excess;
     double observed, expected, low, high;
     double requests, affected_per_minute, window_s, period_s;
-    bool opens;      /* this signal is felt by users and may open an incident */
-    bool suspicious; /* the newest bucket or point is strange by itself */
-    double alone;    /* evidence of the newest bucket or point by itself, nothing taken off */
+    bool opens;       /* this signal is felt by users and may open an incident */
+    bool suspicious;  /* the newest bucket or point is strange by itself … */
+    uint32_t strange; /* … or so many of the newest buckets are together; 0 = none */
+    double alone;     /* evidence of the newest bucket or point by itself, nothing taken off */
 } verdict_t;
 
 typedef struct {
@@ -189,7 +191,8 @@ void detect_errors(analyzer_t *analyzer, uint32_t subject);
 void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role);
 /* `rate`: requests per minute of the subject, NAN when not known. */
 void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t track, double value, int64_t time_ns, double rate);
-void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
+/* Takes a bucket's counts; true when what came before is too long ago to be judged together with it. */
+bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
 bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, double *high);
 bool gauge_band(const track_t *track, double *low, double *expected, double *high);
 
