@@ -4,10 +4,15 @@
 
 #include <math.h>
 
-enum { BASELINE_BUCKETS_MIN = 6, BASELINE_REQUESTS_MIN = 8, STALE_S = 3600 };
+enum { BASELINE_S = 60, BASELINE_BUCKETS_MIN = 2, BASELINE_REQUESTS_MIN = 8, STALE_S = 3600, STALE_PERIODS = 60 };
 
 static const double PRIOR_WEIGHT = 100;
 static const double FORGET = 0.99904; /* 2^(-1/720): per bucket learned */
+
+/* A minute of counts makes the first baseline: six buckets, or two points of what counts by the minute or longer. */
+static double buckets_needed(const flow_t *flow) {
+    return flow->period_s > 0 ? fmax(BASELINE_S / flow->period_s, BASELINE_BUCKETS_MIN) : BASELINE_BUCKETS_MIN;
+}
 
 static void learn_tail(const histogram_t *baseline, const histogram_t *bucket, double *lumps, double *weight) {
     double total = histogram_total(baseline), n = histogram_total(bucket);
@@ -23,7 +28,7 @@ static void learn_tail(const histogram_t *baseline, const histogram_t *bucket, d
  * that is learned, against the baseline before it. */
 static void learn_scatter(flow_t *flow, const flow_bucket_t *bucket) {
     double n = bucket->requests;
-    if (n < 2 || flow->buckets < BASELINE_BUCKETS_MIN) return;
+    if (n < 2 || flow->buckets < buckets_needed(flow)) return;
     double p = (flow->errors + 0.5) / (flow->requests + 1);
     double chi2 = (bucket->errors - n * p) * (bucket->errors - n * p) / (n * p * (1 - p));
     double told =
@@ -60,7 +65,7 @@ static void settle_oldest(flow_t *flow) {
 /* After a long time unseen, what was usual then may be so no more (a deployment, another hour of the day): it counts as
  * half of what a baseline needs, and the rest has to be learned anew. */
 static void weaken(flow_t *flow) {
-    double keep = BASELINE_BUCKETS_MIN / 2.0 / flow->buckets;
+    double keep = buckets_needed(flow) / 2 / flow->buckets;
     if (!(keep < 1)) return;
     flow->requests *= keep;
     flow->errors *= keep;
@@ -77,7 +82,7 @@ bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
     while (flow->recent_count == RECENT_BUCKETS ||
            (flow->recent_count > 0 && (double)((bucket - flow->recent[0].bucket) * BUCKET_SECONDS) > reach_s))
         settle_oldest(flow);
-    if ((bucket - newest) * BUCKET_SECONDS > STALE_S) weaken(flow);
+    if ((double)((bucket - newest) * BUCKET_SECONDS) > fmax(STALE_S, STALE_PERIODS * flow->period_s)) weaken(flow);
     flow->recent[flow->recent_count++] = (flow_bucket_t){
         .bucket = bucket,
         .requests = observation->requests,
@@ -99,7 +104,7 @@ bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {
         histogram_add(&out->server, &bucket->server);
         histogram_add(&out->client, &bucket->client);
     }
-    return out->buckets >= BASELINE_BUCKETS_MIN && out->requests >= BASELINE_REQUESTS_MIN;
+    return out->buckets >= buckets_needed(flow) && out->requests >= BASELINE_REQUESTS_MIN;
 }
 
 double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n) {

@@ -7,11 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double OPEN_EVIDENCE = 4.0;       /* log10(1/p) after the correction */
-static const double OPEN_EVIDENCE_GAUGE = 5.0; /* one point of a gauge: nobody knows how many requests it stands for */
-static const double REPEAT_EVIDENCE = 1.3;     /* twice in three judgements */
-static const double ALONE_EVIDENCE = 0.7;      /* of one bucket or point by itself, to count as deviating */
-static const double JOIN_EVIDENCE = 1.0;       /* to join what is open already */
+static const double OPEN_EVIDENCE = 4.0;  /* log10(1/p) after the correction, looking every bucket: … */
+static const double GAUGE_EVIDENCE = 1.8; /* … more for a point of a gauge: nobody knows what it stands for */
+static const double REPEAT_EVIDENCE =
+    2.8;                                  /* twice in three judgements of gauges; less where looks are rare, as above */
+static const double ALONE_EVIDENCE = 0.7; /* of one bucket or point by itself, to count as deviating */
+static const double JOIN_EVIDENCE = 1.0;  /* to join what is open already */
 static const double STRENGTH_MAX = 12;
 enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600, YOUNG_S = 180 };
 
@@ -160,15 +161,23 @@ static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, u
     if (analyzer->sink.anomaly != NULL) analyzer->sink.anomaly(analyzer->sink.context, &anomaly);
 }
 
+/* True when the verdict asks what another one before it has asked already: versions and instances repeat their
+ * service's question, and the quantiles of one latency are one question. */
+static bool repeats(const analyzer_t *analyzer, uint32_t index) {
+    const verdict_t *verdict = &analyzer->verdicts.items[index];
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    if (subject->key.kind != ENTITY_SERVICE && subject->key.kind != ENTITY_EDGE) return true;
+    for (uint32_t i = index; i-- > 0 && analyzer->verdicts.items[i].subject == verdict->subject;)
+        if (subject->tracks[analyzer->verdicts.items[i].track].role == subject->tracks[verdict->track].role)
+            return true;
+    return false;
+}
+
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
 static void correct(analyzer_t *analyzer) {
     uint32_t asked = 0;
-    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
-        const verdict_t *verdict = &analyzer->verdicts.items[i];
-        uint8_t kind = analyzer->subjects[verdict->subject].key.kind;
-        /* Versions and instances ask their service's question again, of its parts. */
-        if (verdict->opens && (kind == ENTITY_SERVICE || kind == ENTITY_EDGE)) asked++;
-    }
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++)
+        if (analyzer->verdicts.items[i].opens && !repeats(analyzer, i)) asked++;
     double price = asked > 1 ? log10(asked) : 0;
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
@@ -182,11 +191,12 @@ static void correct(analyzer_t *analyzer) {
 /* How sure a verdict must be. Counted requests: strong evidence, and not from one bucket alone, since a pause of ten
  * seconds is nobody's incident. Gauges: one very strong point, or a weaker one that comes again. */
 static bool stands(const verdict_t *verdict, const track_t *track) {
-    bool again = (track->trouble.streak & 1) != 0 && (track->trouble.streak & 6) != 0;
-    bool long_enough = again || verdict->period_s >= 60; /* a minute of counts is no pause */
-    if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE && long_enough;
-    if (track->role == TRACK_GAUGE_PROCESSOR) return verdict->evidence >= REPEAT_EVIDENCE && again;
-    return verdict->evidence >= OPEN_EVIDENCE_GAUGE || (verdict->evidence >= REPEAT_EVIDENCE && again);
+    bool now = (track->trouble.streak & 1) != 0, again = now && (track->trouble.streak & 6) != 0;
+    bool long_enough = again || (now && verdict->period_s >= 60);             /* a minute of counts is no pause */
+    double rare = log10(fmax(verdict->period_s / (double)BUCKET_SECONDS, 1)); /* who looks less often errs less often */
+    if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE - rare && long_enough;
+    if (verdict->evidence >= REPEAT_EVIDENCE - rare && again) return true;
+    return verdict->evidence >= OPEN_EVIDENCE + GAUGE_EVIDENCE - rare && track->role != TRACK_GAUGE_PROCESSOR;
 }
 
 static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t now_ns) {
