@@ -13,18 +13,9 @@ static const double REPEAT_EVIDENCE =
     2.8;                                  /* twice in three judgements of gauges; less where looks are rare, as above */
 static const double ALONE_EVIDENCE = 0.7; /* of one bucket or point by itself, to count as deviating */
 static const double JOIN_EVIDENCE = 1.0;  /* to join what is open already */
+static const double ENTER_EVIDENCE = 2.0; /* the same, when it was open before this tick */
 static const double STRENGTH_MAX = 12;
 enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600, YOUNG_S = 180 };
-
-bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
-    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *subject = &analyzer->subjects[i];
-        if (subject->key.service != service && subject->key.caller != service) continue;
-        for (uint32_t t = 0; t < subject->track_count; t++)
-            if (subject->tracks[t].trouble.incident == incident) return true;
-    }
-    return false;
-}
 
 /* Services within HOPS calls (in either direction) of an incident, by name id. */
 static bool *neighbourhood(const analyzer_t *analyzer, uint64_t incident, uint32_t names) {
@@ -58,10 +49,10 @@ static bool in_graph(const analyzer_t *analyzer, uint32_t service) {
     return false;
 }
 
-/* True when `service` calls one of the incident's suspects, directly or through others: it may be their victim. */
+/* True when `service` calls the incident's first suspect, directly or through others: it may be its victim. */
 static bool may_be_victim(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
     bool *above = memory_new(analyzer->names_bound + 1, sizeof *above);
-    for (uint32_t i = 0; i < incident->suspect_count; i++) above[incident->suspects[i].service] = true;
+    if (incident->suspect_count > 0) above[incident->suspects[0].service] = true;
     for (bool grown = true; grown && !above[service];) {
         grown = false;
         for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -75,6 +66,17 @@ static bool may_be_victim(const analyzer_t *analyzer, const incident_t *incident
     return yes;
 }
 
+/* True when the service itself, or calls to it, deviate in the incident. */
+static bool shows(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        if (subject->key.service != service) continue;
+        for (uint32_t t = 0; t < subject->track_count; t++)
+            if (subject->tracks[t].trouble.incident == incident) return true;
+    }
+    return false;
+}
+
 /* What an incident that is no longer young takes in: more of what it has, and victims. Else a second fault beside an
  * old one would never be told. */
 static bool takes(const analyzer_t *analyzer, const incident_t *incident, const subject_key_t *key, double period_s,
@@ -82,7 +84,7 @@ static bool takes(const analyzer_t *analyzer, const incident_t *incident, const 
     double young_s = fmax(YOUNG_S, 2.2 * period_s);
     if ((double)(now_ns - incident->opened_ns) <= young_s * 1e9) return true;
     uint32_t service = key->kind == ENTITY_EDGE ? key->caller : key->service;
-    return incident_has_service(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, service);
+    return shows(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, service);
 }
 
 /* The open incident that a subject in trouble belongs to: near in the graph, or, where no call of the service was ever
@@ -173,6 +175,11 @@ static bool repeats(const analyzer_t *analyzer, uint32_t index) {
     return false;
 }
 
+/* What users feel opens incidents and keeps them open; the rest is evidence. */
+static bool felt(const track_t *track) {
+    return track->role != TRACK_GAUGE_SATURATION && track->role != TRACK_GAUGE_OTHER;
+}
+
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
 static void correct(analyzer_t *analyzer) {
     uint32_t asked = 0;
@@ -216,6 +223,7 @@ static int stronger_first(const void *a, const void *b) {
 }
 
 static void join(analyzer_t *analyzer, int64_t now_ns) {
+    uint64_t before = analyzer->next_incident;
     verdicts_t *verdicts = &analyzer->verdicts;
     if (verdicts->count == 0) return;
     qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, stronger_first);
@@ -223,6 +231,8 @@ static void join(analyzer_t *analyzer, int64_t now_ns) {
         const verdict_t *verdict = &verdicts->items[i];
         uint64_t home = home_of(analyzer, verdict, now_ns);
         if (home == 0) continue;
+        bool member = track_of(analyzer, verdict)->trouble.incident == home;
+        if (!member && verdict->evidence < ENTER_EVIDENCE && home < before) continue;
         enter(track_of(analyzer, verdict), verdict, home, now_ns);
         if (verdict->opens && stands(verdict, track_of(analyzer, verdict)))
             tell_anomaly(analyzer, verdict, home, now_ns);
@@ -317,14 +327,14 @@ static bool rank_again(analyzer_t *analyzer, incident_t *incident) {
     return changed;
 }
 
-/* The last moment at which any of the incident's tracks deviated, made later by what its slowest reporter needs. */
+/* The last moment at which what users feel deviated in the incident, made later by what its slowest reporter needs. */
 static int64_t quiet_from(const analyzer_t *analyzer, uint64_t incident) {
     int64_t until = INT64_MIN;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
-            if (track->trouble.incident != incident) continue;
+            if (track->trouble.incident != incident || !felt(track)) continue;
             double quiet_s = QUIET_S,
                    period_s = track->gauge != NULL ? track->gauge->period_s : subject->flow->period_s;
             if (2.2 * period_s > quiet_s) quiet_s = 2.2 * period_s;

@@ -211,7 +211,6 @@ double flow_precision(double lumps, double weight, double prior, uint32_t window
 /* incident.c */
 void incidents_tick(analyzer_t *analyzer, int64_t now_ns);
 void incidents_gap(analyzer_t *analyzer, int64_t bucket);
-bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service);
 
 /* culprit.c: ranks the suspects of an incident, best first; returns how many. */
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established);
