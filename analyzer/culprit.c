@@ -45,24 +45,50 @@ static deviation_t deviation_of(const analyzer_t *analyzer, uint32_t index, uint
     return best;
 }
 
+static uint32_t service_subject(const analyzer_t *analyzer, uint32_t service) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = service};
+    return subject_find(analyzer, &key);
+}
+
+/* Where a call is known and not seen, the callee's own figures stand for it: at most it serves nobody else. */
+static const subject_t *measured(const analyzer_t *analyzer, const subject_t *edge) {
+    if (edge->track_count > 0) return edge;
+    uint32_t callee = service_subject(analyzer, edge->key.service);
+    return callee == NO_INDEX ? edge : &analyzer->subjects[callee];
+}
+
 static double calls_per_request(const analyzer_t *analyzer, const subject_t *edge) {
-    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->key.caller};
-    uint32_t caller = subject_find(analyzer, &key);
-    const flow_t *calls = edge->flow, *requests = caller == NO_INDEX ? NULL : analyzer->subjects[caller].flow;
+    uint32_t caller = service_subject(analyzer, edge->key.caller);
+    const flow_t *calls = measured(analyzer, edge)->flow;
+    const flow_t *requests = caller == NO_INDEX ? NULL : analyzer->subjects[caller].flow;
     if (calls == NULL || requests == NULL || requests->requests <= 0) return 1;
     return calls->requests / requests->requests;
 }
 
-/* Seconds (or share) per request of `service` that its callees' deviations explain. */
-static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, uint8_t role) {
+/* What a callee's gauges say about the same statistic as `like`, a median by a median; 0 when nothing. */
+static double excess_like(const subject_t *callee, uint64_t incident, const track_t *like) {
+    for (uint32_t t = 0; t < callee->track_count; t++) {
+        const track_t *track = &callee->tracks[t];
+        bool same = track->role == like->role && track->quantile == like->quantile &&
+                    (like->gauge != NULL) == (track->gauge != NULL);
+        if (same && track->trouble.incident == incident) return track->trouble.excess;
+    }
+    return 0;
+}
+
+/* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
+static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, const track_t *like) {
     double sum = 0;
+    uint8_t role = like->role == TRACK_LATENCY ? TRACK_LATENCY : TRACK_ERRORS;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *edge = &analyzer->subjects[i];
+        const subject_t *edge = &analyzer->subjects[i], *callee = measured(analyzer, edge);
         if (edge->key.kind != ENTITY_EDGE || edge->key.caller != service || edge->key.service == service) continue;
+        uint32_t index = (uint32_t)(callee - analyzer->subjects);
         deviation_t waits =
-            deviation_of(analyzer, i, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
-        if (waits.weight <= 0) waits = deviation_of(analyzer, i, incident, role);
-        if (waits.weight > 0) sum += waits.excess * calls_per_request(analyzer, edge);
+            deviation_of(analyzer, index, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
+        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident, role);
+        double excess = callee == edge ? 0 : excess_like(callee, incident, like);
+        if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_per_request(analyzer, edge);
     }
     return sum;
 }
@@ -83,13 +109,14 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
 static void blame_own(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
     static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
     for (size_t r = 0; r < sizeof roles; r++) {
-        double waits = explained(analyzer, incident->id, blame->service, roles[r]);
         deviation_t best = {0};
         double share = 1;
         for (uint32_t i = 0; i < analyzer->subject_count; i++) {
             if (analyzer->subjects[i].key.service != blame->service) continue;
             deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
             if (seen.weight <= 0) continue;
+            double waits =
+                explained(analyzer, incident->id, blame->service, &analyzer->subjects[seen.subject].tracks[seen.track]);
             double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;

@@ -157,6 +157,7 @@ struct analyzer {
     subject_t *subjects;
     uint32_t subject_count, subject_capacity, track_total;
     table_t index;
+    uint32_t names_known; /* names of the shard when known calls were last looked for */
     uint32_t names_bound; /* one above the largest name id in any subject's key */
     incident_t *open;     /* incidents not closed yet */
     uint32_t open_count;

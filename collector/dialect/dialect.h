@@ -115,6 +115,12 @@ typedef struct {
     role_t needs;         /* points without a label of this role are not meant (common names such as "duration") */
 } dialect_metric_t;
 
+/* A call between services that exists though nothing in the telemetry shows it. */
+typedef struct {
+    const char *caller; /* NULL ends a table */
+    const char *callee;
+} dialect_call_t;
+
 typedef struct {
     const char *name;  /* "istio" */
     const char *strip; /* prefix that metric names may also have ("istiocustom."), or NULL; other names with it are
@@ -125,6 +131,7 @@ typedef struct {
     const dialect_attribute_t *label; /* of metric points */
     const dialect_attribute_t *log;
     const dialect_metric_t *metrics;
+    const dialect_call_t *calls;
 } dialect_t;
 
 /* The built-in ones, in order of precedence, ended by NULL (list.c). */
