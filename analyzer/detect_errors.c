@@ -7,7 +7,8 @@
 static const double SHARE_MIN = 0.01; /* added share of failing requests below which nobody is told */
 /* Errors come in clusters, since one broken trace fails many calls: before more was learned, in clusters of so many,
  * but a bucket of a young series is never less than some observations. */
-static const double CLUSTER_PRIOR = 5, SCATTER_MAX = 0.2;
+static const double CLUSTER_PRIOR = 3, SCATTER_MAX = 0.2;
+static const double FAILED_WEIGHT = 2; /* a request that fails is as bad as two that are late */
 static const double SUSPICIOUS = 2;
 
 static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, verdict_t *best) {
@@ -32,7 +33,7 @@ static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, ver
     if (evidence > SUSPICIOUS) best->strange = window;
     if (best->requests > 0 && evidence <= best->evidence) return;
     if (added * analyzer->config.sensitivity < SHARE_MIN ||
-        affected * analyzer->config.sensitivity < analyzer->config.minimum_rate)
+        affected * FAILED_WEIGHT * analyzer->config.sensitivity < analyzer->config.minimum_rate)
         evidence = 0;
     best->evidence = evidence > 0 ? evidence : 0;
     best->effect = best->excess = added > 0 ? added : 0;
