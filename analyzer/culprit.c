@@ -1,8 +1,9 @@
 /* Who did it. For every service that deviates:
  *
  *   own      its serving side got slower or fails more, less the part that its callees' deviations explain
- *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where all the ways out of
- *            one caller got slower, the caller itself is slow to send and to receive, and carries the blame.
+ *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where more of
+ *            the ways out of the caller got slower than of the ways into the callee, the caller itself is slow to send
+ *            and to receive, and carries the blame.
  *   saturation  its processor or memory filled up at the same time
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
@@ -29,6 +30,26 @@ static double weight_of(const track_t *track) {
     bool share = track->role == TRACK_ERRORS || track->role == TRACK_GAUGE_FAILURES;
     double effect = share ? log1p(trouble->excess / 0.02) : trouble->effect;
     return fmin(trouble->strength / EVIDENCE_FULL, 1) * fmin(effect, EFFECT_MAX);
+}
+
+/* Harm per minute that a track shows: seconds lost, or requests failed; NAN when nobody counts its requests. */
+static double harm_of(const track_t *track) {
+    const trouble_t *trouble = &track->trouble;
+    return trouble->requests > 0 && trouble->window_s > 0 ? trouble->excess * trouble->requests / trouble->window_s * 60
+                                                          : NAN;
+}
+
+/* The largest harm of one kind that any service shows in the incident. */
+static double largest_harm(const analyzer_t *analyzer, uint64_t incident, uint8_t role) {
+    double largest = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->role == role && track->trouble.incident == incident) largest = fmax(largest, harm_of(track));
+        }
+    }
+    return largest;
 }
 
 /* The strongest deviation of a subject's tracks of one kind. */
@@ -121,7 +142,14 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, bl
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;
         }
-        add_part(blame, &blame->own, best.weight * share, &best);
+        if (best.weight <= 0) continue;
+        double harm = harm_of(&analyzer->subjects[best.subject].tracks[best.track]);
+        double part = isnan(harm)
+                          ? 1
+                          : sqrt(harm / fmax(largest_harm(analyzer, incident->id,
+                                                          analyzer->subjects[best.subject].tracks[best.track].role),
+                                             1e-9));
+        add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }
 
@@ -146,17 +174,18 @@ static double network_share(const analyzer_t *analyzer, const incident_t *incide
     return waited > 0 ? fmax(1 - served / waited, 0) : 0;
 }
 
-/* True when most of the ways out of a caller got slower on the way, and there are several. */
-static bool caller_is_slow(const analyzer_t *analyzer, const incident_t *incident, uint32_t caller) {
-    uint32_t out = 0, slow = 0;
+/* Which share of the calls out of a caller, or into a callee, got slower on the way. */
+static double slow_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, bool out) {
+    double all = 0, slow = 0;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *edge = &analyzer->subjects[i];
-        if (edge->key.kind != ENTITY_EDGE || edge->key.caller != caller) continue;
-        out++;
+        if (edge->key.kind != ENTITY_EDGE || (out ? edge->key.caller : edge->key.service) != service) continue;
+        double calls = edge->flow != NULL ? edge->flow->requests : 1;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
-        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow++;
+        all += calls;
+        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow += calls;
     }
-    return slow >= 2 && slow * 2 > out;
+    return all > 0 ? slow / all : 0;
 }
 
 static void blame_network(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
@@ -167,7 +196,8 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
         if (!incoming && !outgoing) continue;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (waits.weight <= 0) continue;
-        bool caller = caller_is_slow(analyzer, incident, edge->key.caller);
+        bool caller = slow_share(analyzer, incident, edge->key.caller, true) >
+                      slow_share(analyzer, incident, edge->key.service, false);
         if (incoming == caller) continue;
         add_part(blame, &blame->network, waits.weight * network_share(analyzer, incident, i, waits.excess), &waits);
     }
