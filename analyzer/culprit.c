@@ -16,6 +16,7 @@
 
 static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convinces no further */
 static const double EFFECT_MAX = 5;
+static const double OTHER_END = 0.3;    /* of the blame for a slow way stays with the end that is less likely */
 static const double ESTABLISHED = 1.25; /* the best must lead the next by this factor */
 
 /* A deviation of one side of a call or service. */
@@ -198,8 +199,9 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
         if (waits.weight <= 0) continue;
         bool caller = slow_share(analyzer, incident, edge->key.caller, true) >
                       slow_share(analyzer, incident, edge->key.service, false);
-        if (incoming == caller) continue;
-        add_part(blame, &blame->network, waits.weight * network_share(analyzer, incident, i, waits.excess), &waits);
+        double part = incoming == caller ? OTHER_END : 1;
+        add_part(blame, &blame->network, part * waits.weight * network_share(analyzer, incident, i, waits.excess),
+                 &waits);
     }
 }
 
@@ -231,8 +233,18 @@ static void name_instance(const analyzer_t *analyzer, const incident_t *incident
 static int worse_first(const void *a, const void *b) {
     const blame_t *x = a, *y = b;
     if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    if (x->shown != y->shown) return x->shown < y->shown ? 1 : -1;
     if (x->onset_ns != y->onset_ns) return x->onset_ns < y->onset_ns ? -1 : 1;
     return x->service < y->service ? -1 : x->service > y->service;
+}
+
+/* The largest deviation of any kind that a service shows, explained or not. */
+static double shown_by(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    double most = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++)
+        for (uint8_t role = 0; analyzer->subjects[i].key.service == service && role < TRACK_GAUGE_OTHER; role++)
+            most = fmax(most, deviation_of(analyzer, i, incident->id, role).weight);
+    return most;
 }
 
 /* The services that an incident touches. */
@@ -264,9 +276,10 @@ uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, bl
         blame_network(analyzer, incident, &ranked[i]);
         blame_saturation(analyzer, incident, &ranked[i]);
         name_instance(analyzer, incident, &ranked[i]);
+        ranked[i].shown = shown_by(analyzer, incident, ranked[i].service);
     }
     qsort(ranked, count, sizeof *ranked, worse_first);
-    while (count > 1 && ranked[count - 1].score <= 0) count--;
+    while (count > SUSPECTS_MIN && ranked[count - 1].score <= 0) count--; /* explained away, but better than none */
     *established = count > 0 && ranked[0].score > 0 && (count == 1 || ranked[0].score >= ranked[1].score * ESTABLISHED);
     return count;
 }

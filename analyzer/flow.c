@@ -56,7 +56,10 @@ static void settle_oldest(flow_t *flow) {
     /* One strange bucket between usual ones is a habit to be learned; two in a row are not. */
     bool again = flow->before_suspicious || (flow->recent_count > 1 && flow->recent[1].suspicious);
     bool blip = flow->recent[0].suspicious && !again && flow->recent_count > 1;
-    if (blip || (!flow->recent[0].suspicious && !flow->recent[0].held)) learn(flow, &flow->recent[0]);
+    if (blip || (!flow->recent[0].suspicious && !flow->recent[0].held))
+        learn(flow, &flow->recent[0]);
+    else if (!flow->recent[0].held)
+        learn_scatter(flow, &flow->recent[0]); /* strange, and yet no incident: the habit of this series */
     flow->before_suspicious = flow->recent[0].suspicious;
     flow->recent_count--;
     memmove(&flow->recent[0], &flow->recent[1], flow->recent_count * sizeof flow->recent[0]);

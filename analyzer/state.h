@@ -128,7 +128,7 @@ typedef struct {
     histogram_t server, client;
 } observation_t;
 
-enum { SUSPECTS_MAX = 5, RANKED_MAX = 64 };
+enum { SUSPECTS_MIN = 3, SUSPECTS_MAX = 5, RANKED_MAX = 64 };
 
 /* A service weighed as culprit. */
 typedef struct {
@@ -136,6 +136,7 @@ typedef struct {
     uint32_t subject, track; /* its strongest evidence */
     double score;
     double own, network, saturation; /* the parts of the score */
+    double shown;                    /* what it shows, explained or not: ranks those without a score; not kept */
     int64_t onset_ns;
 } blame_t;
 
