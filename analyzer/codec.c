@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { VERSION = 2, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
@@ -149,6 +150,7 @@ static void modernise(track_t *track) {
     if (track->role == TRACK_GAUGE_SATURATION && track->gauge != NULL) {
         track->gauge->signal = NAME_NONE; /* nothing finds it any more: the next point begins a new one */
         track->gauge->count = track->gauge->next = 0;
+        track->gauge->pending = NAN;
     }
 }
 

@@ -66,9 +66,9 @@ static void settle_oldest(flow_t *flow) {
 }
 
 /* After a long time unseen, what was usual then may be so no more (a deployment, another hour of the day): it counts as
- * half of what a baseline needs, and the rest has to be learned anew. */
+ * a quarter of what a baseline needs, and the rest has to be learned anew. */
 static void weaken(flow_t *flow) {
-    double keep = buckets_needed(flow) / 2 / flow->buckets;
+    double keep = buckets_needed(flow) / 4 / flow->buckets;
     if (!(keep < 1)) return;
     flow->requests *= keep;
     flow->errors *= keep;

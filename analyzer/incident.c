@@ -83,8 +83,9 @@ static bool takes(const analyzer_t *analyzer, const incident_t *incident, const 
                   int64_t now_ns) {
     double young_s = fmax(YOUNG_S, 2.2 * period_s);
     if ((double)(now_ns - incident->opened_ns) <= young_s * 1e9) return true;
-    uint32_t service = key->kind == ENTITY_EDGE ? key->caller : key->service;
-    return shows(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, service);
+    bool of_suspect =
+        key->kind == ENTITY_EDGE && incident->suspect_count > 0 && key->caller == incident->suspects[0].service;
+    return of_suspect || shows(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, key->service);
 }
 
 /* The open incident that a subject in trouble belongs to: near in the graph, or, where no call of the service was ever
