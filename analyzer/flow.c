@@ -15,10 +15,14 @@ static double buckets_needed(const flow_t *flow) {
 }
 
 static void learn_tail(const histogram_t *baseline, const histogram_t *bucket, double *lumps, double *weight) {
-    double total = histogram_total(baseline), n = histogram_total(bucket);
-    if (total < BASELINE_REQUESTS_MIN || n < 2) return;
-    int cut = histogram_cut(baseline, 0.9);
-    double p = (histogram_above(baseline, cut) + 0.5) / (total + 1);
+    double n = histogram_total(bucket);
+    if (n < 2) return;
+    profile_t usual;
+    profile_of(baseline, &usual);
+    double total = usual.above[0];
+    if (total < BASELINE_REQUESTS_MIN) return;
+    int cut = profile_cut(&usual, 0.9);
+    double p = (usual.above[cut] + 0.5) / (total + 1);
     double k = histogram_above(bucket, cut);
     *lumps = *lumps * FORGET + ((k - n * p) * (k - n * p) / (n * p * (1 - p)) - 1);
     *weight = *weight * FORGET + (n - 1);
@@ -97,17 +101,24 @@ bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
 }
 
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {
-    *out = (baseline_t){flow->requests, flow->errors, flow->buckets, flow->server, flow->client};
+    *out = (baseline_t){flow->requests, flow->errors, flow->buckets};
     for (uint32_t i = 0; i + window < flow->recent_count; i++) {
         const flow_bucket_t *bucket = &flow->recent[i];
         if (bucket->suspicious || bucket->held) continue;
         out->requests += bucket->requests;
         out->errors += bucket->errors;
         out->buckets++;
-        histogram_add(&out->server, &bucket->server);
-        histogram_add(&out->client, &bucket->client);
     }
     return out->buckets >= buckets_needed(flow) && out->requests >= BASELINE_REQUESTS_MIN;
+}
+
+void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out) {
+    bool server = role == TRACK_LATENCY;
+    *out = server ? flow->server : flow->client;
+    for (uint32_t i = 0; i + window < flow->recent_count; i++) {
+        const flow_bucket_t *bucket = &flow->recent[i];
+        if (!bucket->suspicious && !bucket->held) histogram_add(out, server ? &bucket->server : &bucket->client);
+    }
 }
 
 double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n) {
@@ -124,9 +135,10 @@ bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, 
         stats_wilson(baseline.errors, baseline.requests, 2, low, high);
         return true;
     }
-    const histogram_t *histogram = role == TRACK_LATENCY ? &baseline.server : &baseline.client;
-    *low = histogram_quantile(histogram, 0.1);
-    *expected = histogram_quantile(histogram, 0.5);
-    *high = histogram_quantile(histogram, 0.95);
+    histogram_t latencies;
+    flow_latencies(flow, 1, role, &latencies);
+    *low = histogram_quantile(&latencies, 0.1);
+    *expected = histogram_quantile(&latencies, 0.5);
+    *high = histogram_quantile(&latencies, 0.95);
     return !isnan(*expected);
 }

@@ -202,9 +202,10 @@ bool gauge_band(const track_t *track, double *low, double *expected, double *hig
  * before them. False while there are too few. */
 typedef struct {
     double requests, errors, buckets;
-    histogram_t server, client;
 } baseline_t;
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
+/* The latencies of the same buckets, `role` TRACK_LATENCY or TRACK_CLIENT_LATENCY. */
+void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out);
 
 /* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the
  * shares of `window` buckets together, which scatter less; never more than the baseline's own size can tell. */
