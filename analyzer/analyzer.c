@@ -53,7 +53,9 @@ static void tick_flows(analyzer_t *analyzer, int64_t bucket) {
         flow_t *flow = subject_flow(analyzer, subject);
         if (flow == NULL) continue;
         if (observation->entity != 0) subject->entity = observation->entity;
-        flow_push(flow, observation, bucket);
+        bool gap = flow_push(flow, observation, bucket);
+        for (uint32_t t = 0; gap && t < subject->track_count; t++)
+            if (subject->tracks[t].gauge == NULL) subject->tracks[t].trouble.streak = 0;
         detect_errors(analyzer, observation->subject);
         detect_latency(analyzer, observation->subject, TRACK_LATENCY);
         detect_latency(analyzer, observation->subject, TRACK_CLIENT_LATENCY);

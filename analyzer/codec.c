@@ -7,19 +7,24 @@
  *   varint n subjects: key, entity, last_bucket, u8 has flow, flow, varint n tracks, tracks
  *   varint n open incidents
  *
+ * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
+ * learned anew, all else goes on.
+ *
  * One list of fields serves both directions, so that they cannot drift apart. */
 #include "analyzer/state.h"
 #include "base/bytes.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-enum { VERSION = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+enum { VERSION = 2, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
 
 /* A field list is walked with `out` set (writing) or with `in` set (reading). */
 typedef struct {
     buffer_t *out;
     bytes_t *in;
+    uint8_t version;
     bool ok;
 } walk_t;
 
@@ -138,6 +143,17 @@ static void walk_trouble(walk_t *walk, trouble_t *trouble) {
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f64(walk, reals[i]);
 }
 
+/* A track as version 1 wrote it. */
+static void modernise(track_t *track) {
+    enum { OTHER_OF_1 = 5 };
+    if (track->role == OTHER_OF_1) track->role = TRACK_GAUGE_OTHER;
+    if (track->role == TRACK_GAUGE_SATURATION && track->gauge != NULL) {
+        track->gauge->signal = NAME_NONE; /* nothing finds it any more: the next point begins a new one */
+        track->gauge->count = track->gauge->next = 0;
+        track->gauge->pending = NAN;
+    }
+}
+
 static void walk_track(walk_t *walk, track_t *track) {
     walk_u8(walk, &track->role, TRACK_ROLES - 1);
     walk_u8(walk, &track->quantile, 100);
@@ -147,6 +163,7 @@ static void walk_track(walk_t *walk, track_t *track) {
     if (!gauge || !walk->ok) return;
     if (track->gauge == NULL) track->gauge = memory_new(1, sizeof *track->gauge);
     walk_gauge(walk, track->gauge);
+    if (walk->version == 1) modernise(track);
 }
 
 static void walk_key(walk_t *walk, subject_key_t *key) {
@@ -224,7 +241,7 @@ static void walk_head(walk_t *walk, analyzer_t *analyzer) {
 
 void analyzer_save(const analyzer_t *analyzer, buffer_t *out) {
     analyzer_t copy = *analyzer; /* the walk takes what it may change, but does not when it writes */
-    walk_t walk = {.out = out, .ok = true};
+    walk_t walk = {.out = out, .version = VERSION, .ok = true};
     buffer_byte(out, VERSION);
     walk_head(&walk, &copy);
     buffer_varint(out, copy.by_entity_count);
@@ -288,7 +305,8 @@ err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
     walk_t walk = {.in = &in, .ok = true};
     uint8_t version;
     if (!bytes_byte(&in, &version)) return ERR_MALFORMED;
-    if (version != VERSION) return ERR_FOREIGN;
+    if (version < VERSION_OLDEST || version > VERSION) return ERR_FOREIGN;
+    walk.version = version;
     analyzer_t *loaded = analyzer_new(&analyzer->config, analyzer->sink);
     walk_head(&walk, loaded);
     load_entities(&walk, loaded);

@@ -1,8 +1,9 @@
 /* Who did it. For every service that deviates:
  *
  *   own      its serving side got slower or fails more, less the part that its callees' deviations explain
- *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where all the ways out of
- *            one caller got slower, the caller itself is slow to send and to receive, and carries the blame.
+ *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where more of
+ *            the ways out of the caller got slower than of the ways into the callee, the caller itself is slow to send
+ *            and to receive, and carries the blame.
  *   saturation  its processor or memory filled up at the same time
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
@@ -15,6 +16,7 @@
 
 static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convinces no further */
 static const double EFFECT_MAX = 5;
+static const double OTHER_END = 0.3;    /* of the blame for a slow way stays with the end that is less likely */
 static const double ESTABLISHED = 1.25; /* the best must lead the next by this factor */
 
 /* A deviation of one side of a call or service. */
@@ -31,6 +33,26 @@ static double weight_of(const track_t *track) {
     return fmin(trouble->strength / EVIDENCE_FULL, 1) * fmin(effect, EFFECT_MAX);
 }
 
+/* Harm per minute that a track shows: seconds lost, or requests failed; NAN when nobody counts its requests. */
+static double harm_of(const track_t *track) {
+    const trouble_t *trouble = &track->trouble;
+    return trouble->requests > 0 && trouble->window_s > 0 ? trouble->excess * trouble->requests / trouble->window_s * 60
+                                                          : NAN;
+}
+
+/* The largest harm of one kind that any service shows in the incident. */
+static double largest_harm(const analyzer_t *analyzer, uint64_t incident, uint8_t role) {
+    double largest = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->role == role && track->trouble.incident == incident) largest = fmax(largest, harm_of(track));
+        }
+    }
+    return largest;
+}
+
 /* The strongest deviation of a subject's tracks of one kind. */
 static deviation_t deviation_of(const analyzer_t *analyzer, uint32_t index, uint64_t incident, uint8_t role) {
     deviation_t best = {0};
@@ -45,24 +67,50 @@ static deviation_t deviation_of(const analyzer_t *analyzer, uint32_t index, uint
     return best;
 }
 
+static uint32_t service_subject(const analyzer_t *analyzer, uint32_t service) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = service};
+    return subject_find(analyzer, &key);
+}
+
+/* Where a call is known and not seen, the callee's own figures stand for it: at most it serves nobody else. */
+static const subject_t *measured(const analyzer_t *analyzer, const subject_t *edge) {
+    if (edge->track_count > 0) return edge;
+    uint32_t callee = service_subject(analyzer, edge->key.service);
+    return callee == NO_INDEX ? edge : &analyzer->subjects[callee];
+}
+
 static double calls_per_request(const analyzer_t *analyzer, const subject_t *edge) {
-    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->key.caller};
-    uint32_t caller = subject_find(analyzer, &key);
-    const flow_t *calls = edge->flow, *requests = caller == NO_INDEX ? NULL : analyzer->subjects[caller].flow;
+    uint32_t caller = service_subject(analyzer, edge->key.caller);
+    const flow_t *calls = measured(analyzer, edge)->flow;
+    const flow_t *requests = caller == NO_INDEX ? NULL : analyzer->subjects[caller].flow;
     if (calls == NULL || requests == NULL || requests->requests <= 0) return 1;
     return calls->requests / requests->requests;
 }
 
-/* Seconds (or share) per request of `service` that its callees' deviations explain. */
-static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, uint8_t role) {
+/* What a callee's gauges say about the same statistic as `like`, a median by a median; 0 when nothing. */
+static double excess_like(const subject_t *callee, uint64_t incident, const track_t *like) {
+    for (uint32_t t = 0; t < callee->track_count; t++) {
+        const track_t *track = &callee->tracks[t];
+        bool same = track->role == like->role && track->quantile == like->quantile &&
+                    (like->gauge != NULL) == (track->gauge != NULL);
+        if (same && track->trouble.incident == incident) return track->trouble.excess;
+    }
+    return 0;
+}
+
+/* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
+static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, const track_t *like) {
     double sum = 0;
+    uint8_t role = like->role == TRACK_LATENCY ? TRACK_LATENCY : TRACK_ERRORS;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *edge = &analyzer->subjects[i];
+        const subject_t *edge = &analyzer->subjects[i], *callee = measured(analyzer, edge);
         if (edge->key.kind != ENTITY_EDGE || edge->key.caller != service || edge->key.service == service) continue;
+        uint32_t index = (uint32_t)(callee - analyzer->subjects);
         deviation_t waits =
-            deviation_of(analyzer, i, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
-        if (waits.weight <= 0) waits = deviation_of(analyzer, i, incident, role);
-        if (waits.weight > 0) sum += waits.excess * calls_per_request(analyzer, edge);
+            deviation_of(analyzer, index, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
+        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident, role);
+        double excess = callee == edge ? 0 : excess_like(callee, incident, like);
+        if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_per_request(analyzer, edge);
     }
     return sum;
 }
@@ -83,26 +131,36 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
 static void blame_own(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
     static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
     for (size_t r = 0; r < sizeof roles; r++) {
-        double waits = explained(analyzer, incident->id, blame->service, roles[r]);
         deviation_t best = {0};
         double share = 1;
         for (uint32_t i = 0; i < analyzer->subject_count; i++) {
             if (analyzer->subjects[i].key.service != blame->service) continue;
             deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
             if (seen.weight <= 0) continue;
+            double waits =
+                explained(analyzer, incident->id, blame->service, &analyzer->subjects[seen.subject].tracks[seen.track]);
             double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;
         }
-        add_part(blame, &blame->own, best.weight * share, &best);
+        if (best.weight <= 0) continue;
+        double harm = harm_of(&analyzer->subjects[best.subject].tracks[best.track]);
+        double part = isnan(harm)
+                          ? 1
+                          : sqrt(harm / fmax(largest_harm(analyzer, incident->id,
+                                                          analyzer->subjects[best.subject].tracks[best.track].role),
+                                             1e-9));
+        add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }
 
 static void blame_saturation(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         if (analyzer->subjects[i].key.service != blame->service) continue;
-        deviation_t seen = deviation_of(analyzer, i, incident->id, TRACK_GAUGE_SATURATION);
-        add_part(blame, &blame->saturation, seen.weight, &seen);
+        for (uint8_t role = TRACK_GAUGE_SATURATION; role <= TRACK_GAUGE_PROCESSOR; role++) {
+            deviation_t seen = deviation_of(analyzer, i, incident->id, role);
+            add_part(blame, &blame->saturation, seen.weight, &seen);
+        }
     }
 }
 
@@ -117,17 +175,18 @@ static double network_share(const analyzer_t *analyzer, const incident_t *incide
     return waited > 0 ? fmax(1 - served / waited, 0) : 0;
 }
 
-/* True when most of the ways out of a caller got slower on the way, and there are several. */
-static bool caller_is_slow(const analyzer_t *analyzer, const incident_t *incident, uint32_t caller) {
-    uint32_t out = 0, slow = 0;
+/* Which share of the calls out of a caller, or into a callee, got slower on the way. */
+static double slow_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, bool out) {
+    double all = 0, slow = 0;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *edge = &analyzer->subjects[i];
-        if (edge->key.kind != ENTITY_EDGE || edge->key.caller != caller) continue;
-        out++;
+        if (edge->key.kind != ENTITY_EDGE || (out ? edge->key.caller : edge->key.service) != service) continue;
+        double calls = edge->flow != NULL ? edge->flow->requests : 1;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
-        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow++;
+        all += calls;
+        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow += calls;
     }
-    return slow >= 2 && slow * 2 > out;
+    return all > 0 ? slow / all : 0;
 }
 
 static void blame_network(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
@@ -138,9 +197,11 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
         if (!incoming && !outgoing) continue;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (waits.weight <= 0) continue;
-        bool caller = caller_is_slow(analyzer, incident, edge->key.caller);
-        if (incoming == caller) continue;
-        add_part(blame, &blame->network, waits.weight * network_share(analyzer, incident, i, waits.excess), &waits);
+        bool caller = slow_share(analyzer, incident, edge->key.caller, true) >
+                      slow_share(analyzer, incident, edge->key.service, false);
+        double part = incoming == caller ? OTHER_END : 1;
+        add_part(blame, &blame->network, part * waits.weight * network_share(analyzer, incident, i, waits.excess),
+                 &waits);
     }
 }
 
@@ -172,8 +233,18 @@ static void name_instance(const analyzer_t *analyzer, const incident_t *incident
 static int worse_first(const void *a, const void *b) {
     const blame_t *x = a, *y = b;
     if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    if (x->shown != y->shown) return x->shown < y->shown ? 1 : -1;
     if (x->onset_ns != y->onset_ns) return x->onset_ns < y->onset_ns ? -1 : 1;
     return x->service < y->service ? -1 : x->service > y->service;
+}
+
+/* The largest deviation of any kind that a service shows, explained or not. */
+static double shown_by(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    double most = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++)
+        for (uint8_t role = 0; analyzer->subjects[i].key.service == service && role < TRACK_GAUGE_OTHER; role++)
+            most = fmax(most, deviation_of(analyzer, i, incident->id, role).weight);
+    return most;
 }
 
 /* The services that an incident touches. */
@@ -205,9 +276,10 @@ uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, bl
         blame_network(analyzer, incident, &ranked[i]);
         blame_saturation(analyzer, incident, &ranked[i]);
         name_instance(analyzer, incident, &ranked[i]);
+        ranked[i].shown = shown_by(analyzer, incident, ranked[i].service);
     }
     qsort(ranked, count, sizeof *ranked, worse_first);
-    while (count > 1 && ranked[count - 1].score <= 0) count--;
+    while (count > SUSPECTS_MIN && ranked[count - 1].score <= 0) count--; /* explained away, but better than none */
     *established = count > 0 && ranked[0].score > 0 && (count == 1 || ranked[0].score >= ranked[1].score * ESTABLISHED);
     return count;
 }

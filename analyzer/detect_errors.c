@@ -5,9 +5,10 @@
 #include <math.h>
 
 static const double SHARE_MIN = 0.01; /* added share of failing requests below which nobody is told */
-/* Correlation of errors within a bucket before any was learned: one broken trace may fail many calls, so a bucket of a
- * young series is hardly more than one observation. */
-static const double SCATTER_PRIOR = 0.2;
+/* Errors come in clusters, since one broken trace fails many calls: before more was learned, in clusters of so many,
+ * but a bucket of a young series is never less than some observations. */
+static const double CLUSTER_PRIOR = 3, SCATTER_MAX = 0.2;
+static const double FAILED_WEIGHT = 2; /* a request that fails is as bad as two that are late */
 static const double SUSPICIOUS = 2;
 
 static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, verdict_t *best) {
@@ -18,8 +19,9 @@ static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, ver
         k += flow->recent[i].errors;
         n += flow->recent[i].requests;
     }
+    double scatter = fmin((CLUSTER_PRIOR - 1) / fmax(baseline.requests / baseline.buckets - 1, 1), SCATTER_MAX);
     share_t share = {(baseline.errors + 0.5) / (baseline.requests + 1),
-                     flow_precision(flow->lumps, flow->lump_weight, SCATTER_PRIOR, window, baseline.requests)};
+                     flow_precision(flow->lumps, flow->lump_weight, scatter, window, baseline.requests)};
     double evidence = stats_excess(k, n, share) - 0.6; /* four windows are tried */
     double added = n > 0 ? k / n - baseline.errors / baseline.requests : 0;
     double window_s = window * flow->period_s;
@@ -28,9 +30,10 @@ static void judge(analyzer_t *analyzer, const flow_t *flow, uint32_t window, ver
         best->alone = evidence;
         best->suspicious = evidence > SUSPICIOUS;
     }
+    if (evidence > SUSPICIOUS) best->strange = window;
     if (best->requests > 0 && evidence <= best->evidence) return;
     if (added * analyzer->config.sensitivity < SHARE_MIN ||
-        affected * analyzer->config.sensitivity < analyzer->config.minimum_rate)
+        affected * FAILED_WEIGHT * analyzer->config.sensitivity < analyzer->config.minimum_rate)
         evidence = 0;
     best->evidence = evidence > 0 ? evidence : 0;
     best->effect = best->excess = added > 0 ? added : 0;

@@ -5,26 +5,38 @@
 
 #include <math.h>
 
-enum { HISTORY_MIN = 2 };
+enum { HISTORY_MIN = 2, GAP_PERIODS = 3, PRIOR_POINTS = 3, DEGREES_MAX = 8 };
 
 static const double SUSPICIOUS = 2;
+static const double BETWEEN_POINTS = 0.15; /* log time that a latency wanders from point to point, beside chance */
 
 /* How a role is read: value added before the logarithm (so that zero is a value), the spread below which scatter is
- * called rounding, the spread expected before any was seen, and the least change worth telling. */
+ * called rounding, the spread expected before any was seen, and the least change worth telling. What fills up is read
+ * as its headroom: waiting goes with 1 / headroom, so from 10 % to 30 % is nothing and from 80 % to 95 % much. */
 static const struct {
     double offset, floor, prior, effect, excess;
+    bool opens; /* felt by users: may open an incident */
 } readings[TRACK_ROLES] = {
-    [TRACK_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010},        [TRACK_CLIENT_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010},
-    [TRACK_GAUGE_FAILURES] = {0.005, 0.25, 0.5, 0.69, 0.01}, [TRACK_GAUGE_SATURATION] = {0.02, 0.2, 0.5, 0.69, 0.1},
-    [TRACK_GAUGE_OTHER] = {1e-6, 0.2, 0.5, 1.0, 0},
+    [TRACK_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010, true},
+    [TRACK_CLIENT_LATENCY] = {1e-5, 0.1, 0.4, 0.405, 0.010, true},
+    [TRACK_GAUGE_FAILURES] = {0.005, 0.25, 0.5, 0.69, 0.01, true},
+    [TRACK_GAUGE_SATURATION] = {0.02, 0.2, 0.5, 0.69, 0.1, false},
+    [TRACK_GAUGE_PROCESSOR] = {0.02, 0.2, 0.5, 0.69, 0.1, true},
+    [TRACK_GAUGE_OTHER] = {1e-6, 0.2, 0.5, 1.0, 0, false},
 };
 
+static bool filling(uint8_t role) {
+    return role == TRACK_GAUGE_SATURATION || role == TRACK_GAUGE_PROCESSOR;
+}
+
 static double read_value(uint8_t role, double value) {
+    if (filling(role)) return -log(fmax(1 - value, 0) + readings[role].offset);
     if (role == TRACK_GAUGE_FAILURES) value = 1 - value;
     return log((value > 0 ? value : 0) + readings[role].offset);
 }
 
 static double value_of(uint8_t role, double read) {
+    if (filling(role)) return 1 + readings[role].offset - exp(-read);
     return exp(read) - readings[role].offset;
 }
 
@@ -32,21 +44,51 @@ typedef struct {
     double median, spread, count;
 } level_t;
 
-static level_t level_of(const track_t *track) {
-    double values[GAUGE_HISTORY], deviations[GAUGE_HISTORY];
-    const gauge_track_t *gauge = track->gauge;
-    for (uint16_t i = 0; i < gauge->count; i++) values[i] = gauge->history[i];
-    double median = stats_quantile(values, gauge->count, 0.5);
-    double upper = (stats_quantile(values, gauge->count, 0.9) - median) / 1.28;
-    double tail = (values[gauge->count - 1] - median) / 2.5; /* sorted by now; a rare jump is this series' habit */
-    if (gauge->count >= 8 && tail > upper) upper = tail;
-    for (uint16_t i = 0; i < gauge->count; i++) deviations[i] = fabs(gauge->history[i] - median);
-    double spread = 1.4826 * stats_quantile(deviations, gauge->count, 0.5);
+/* Standard error of a statistic of n requests' latencies, in log time, if those are spread by a factor of e: a 99th
+ * percentile of a hundred requests hangs on one of them, and a median on none. */
+static double sampling_error(uint8_t quantile, double n) {
+    static const struct {
+        uint8_t quantile;
+        double once; /* of one request: sqrt(q (1 - q)) / density of the normal distribution at its quantile q */
+    } statistics[] = {{0, 1.31}, {50, 1.25}, {90, 1.71}, {95, 2.11}, {99, 3.73}};
+    double once = statistics[0].once;
+    for (size_t i = 0; i < sizeof statistics / sizeof statistics[0]; i++)
+        if (statistics[i].quantile == quantile) once = statistics[i].once;
+    return once / sqrt(fmax(n, 1));
+}
+
+/* Spread that is expected before it was seen; `n`: requests behind a point, NAN when not known. */
+static double prior_spread(const track_t *track, double n) {
+    bool latency = track->role == TRACK_LATENCY || track->role == TRACK_CLIENT_LATENCY;
+    if (!latency || isnan(n)) return readings[track->role].prior;
+    return hypot(BETWEEN_POINTS, sampling_error(track->quantile, n));
+}
+
+/* The values that are usual: those accepted, and the newest one unless it is strange. */
+static uint32_t usual_values(const gauge_track_t *gauge, double values[static GAUGE_HISTORY + 1]) {
+    uint32_t count = 0;
+    for (; count < gauge->count; count++) values[count] = gauge->history[count];
+    if (!isnan(gauge->pending) && !gauge->pending_suspicious && !gauge->held) values[count++] = gauge->pending;
+    return count;
+}
+
+/* `requests` behind a point of a latency, NAN when not known. False while there are too few values. */
+static bool level_of(const track_t *track, double requests, level_t *level) {
+    double values[GAUGE_HISTORY + 1], deviations[GAUGE_HISTORY + 1];
+    uint32_t count = usual_values(track->gauge, values);
+    if (count < HISTORY_MIN) return false;
+    double median = stats_quantile(values, count, 0.5);
+    double upper = (stats_quantile(values, count, 0.9) - median) / 1.28;
+    double tail = (values[count - 1] - median) / 2.5; /* sorted by now; a rare jump is this series' habit */
+    if (count >= 8 && tail > upper) upper = tail;
+    for (uint32_t i = 0; i < count; i++) deviations[i] = fabs(values[i] - median);
+    double spread = 1.4826 * stats_quantile(deviations, count, 0.5);
     if (upper > spread) spread = upper;
     if (spread < readings[track->role].floor) spread = readings[track->role].floor;
-    double n = gauge->count, prior = readings[track->role].prior;
-    spread = sqrt((n * spread * spread + 3 * prior * prior) / (n + 3) * (1 + 1 / n));
-    return (level_t){median, spread, n};
+    double n = count, prior = prior_spread(track, requests);
+    spread = sqrt((n * spread * spread + PRIOR_POINTS * prior * prior) / (n + PRIOR_POINTS) * (1 + 1 / n));
+    *level = (level_t){median, spread, n};
+    return true;
 }
 
 /* A value is accepted when the next one has come: one strange value between two usual ones is the series' habit and
@@ -75,9 +117,11 @@ static void learn_period(gauge_track_t *gauge, int64_t time_ns) {
 static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double value, double rate) {
     const track_t *track = &analyzer->subjects[subject].tracks[index];
     uint8_t role = track->role;
-    level_t level = level_of(track);
+    double n = isnan(rate) ? NAN : rate / 60 * track->gauge->period_s; /* requests behind the point */
+    level_t level;
+    if (!level_of(track, n, &level)) return false;
     double read = read_value(role, value), z = (read - level.median) / level.spread;
-    double degrees = level.count - 1 < 1 ? 1 : level.count - 1 > 8 ? 8 : level.count - 1;
+    double degrees = fmin(level.count - 1 + PRIOR_POINTS, DEGREES_MAX);
     double expected = value_of(role, level.median), observed = role == TRACK_GAUGE_FAILURES ? 1 - value : value;
     verdict_t *verdict = verdict_add(analyzer, subject, index);
     verdict->effect = read - level.median > 0 ? read - level.median : 0;
@@ -93,12 +137,13 @@ static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
                                                 : 0.5;
     verdict->affected_per_minute = isnan(rate) ? 0 : rate * share;
     double sensitivity = analyzer->config.sensitivity;
-    bool enough = verdict->effect * sensitivity >= readings[role].effect &&
-                  verdict->excess * sensitivity >= readings[role].excess &&
-                  (isnan(rate) || verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
+    bool enough =
+        verdict->effect * sensitivity >= readings[role].effect &&
+        verdict->excess * sensitivity >= readings[role].excess &&
+        (isnan(rate) || filling(role) || verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
     verdict->evidence = enough ? stats_residual(z, degrees) : 0;
-    verdict->opens = role == TRACK_LATENCY || role == TRACK_GAUGE_FAILURES ||
-                     (role == TRACK_CLIENT_LATENCY && analyzer->subjects[subject].key.kind == ENTITY_EDGE);
+    verdict->opens =
+        readings[role].opens && (role != TRACK_CLIENT_LATENCY || analyzer->subjects[subject].key.kind == ENTITY_EDGE);
     verdict->alone = verdict->evidence;
     verdict->suspicious = verdict->evidence >= SUSPICIOUS;
     return verdict->suspicious;
@@ -108,9 +153,11 @@ void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
     track_t *track = &analyzer->subjects[subject].tracks[index];
     gauge_track_t *gauge = track->gauge;
     if (!isfinite(value) || time_ns <= gauge->last_ns) return;
+    if (gauge->period_s > 0 && (double)(time_ns - gauge->last_ns) * 1e-9 > GAP_PERIODS * gauge->period_s)
+        track->trouble.streak = 0;
     learn_period(gauge, time_ns);
     gauge->last_ns = time_ns;
-    bool again = gauge->count >= HISTORY_MIN && judge(analyzer, subject, index, value, rate);
+    bool again = judge(analyzer, subject, index, value, rate);
     accept(gauge, again);
     gauge->before_suspicious = gauge->pending_suspicious;
     gauge->pending = read_value(track->role, value);
@@ -118,8 +165,8 @@ void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
 }
 
 bool gauge_band(const track_t *track, double *low, double *expected, double *high) {
-    if (track->gauge->count < HISTORY_MIN) return false;
-    level_t level = level_of(track);
+    level_t level;
+    if (!level_of(track, NAN, &level)) return false;
     *expected = value_of(track->role, level.median);
     *low = fmax(value_of(track->role, level.median - 2 * level.spread), 0);
     *high = value_of(track->role, level.median + 2 * level.spread);

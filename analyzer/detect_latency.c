@@ -7,63 +7,102 @@
 
 static const double FACTOR_MIN = 1.5;     /* slowdown below which nobody is told … */
 static const double EXCESS_MIN_S = 0.010; /* … and in seconds */
-static const double TRIES = 1.08;         /* log10 of the twelve windows and quantiles tried */
-static const double SCATTER_PRIOR = 0.05; /* correlation within a bucket before any was learned */
+enum { BASELINE_N_MIN = 8 };
+
+static const double LOST_S = 1;          /* a request that waits this much longer is affected as one that fails */
+static const double TRIES = 1.2;         /* log10 of the sixteen windows and cuts tried */
+static const double TAIL_PRIOR = 0.5;    /* spread of a tail (in log time) before any was learned */
+static const double SCATTER_PRIOR = 0.1; /* correlation within a bucket before any was learned */
 static const double SUSPICIOUS = 2;
 
 typedef struct {
     analyzer_t *analyzer;
     const flow_t *flow;
-    const histogram_t *before, *now;
-    double window_s;
+    const profile_t *before, *now;
+    double window_s, slowdown_log; /* least slowdown */
     uint32_t window;
     uint8_t side; /* 0 server's view, 1 caller's */
 } comparison_t;
 
-static void compare(const comparison_t *c, double quantile, verdict_t *best) {
-    double n = histogram_total(c->now), baseline_n = histogram_total(c->before);
-    int cut = histogram_cut(c->before, quantile);
-    double mean = (histogram_above(c->before, cut) + 0.5) / (baseline_n + 1);
-    double k = histogram_above(c->now, cut);
-    double precision = flow_precision(c->flow->tail_lumps[c->side], c->flow->tail_weight[c->side], SCATTER_PRIOR,
-                                      c->window, baseline_n);
-    double evidence = stats_excess(k, n, (share_t){mean, precision}) - TRIES;
-    double seen = quantile < 0.95 ? quantile : 0.95; /* a 99th percentile of few requests is one request */
-    double now = histogram_quantile(c->now, seen), then = histogram_quantile(c->before, seen);
-    double affected = (k - n * mean) / c->window_s * 60, sensitivity = c->analyzer->config.sensitivity;
-    if (now < then * (1 + (FACTOR_MIN - 1) / sensitivity) || now - then < EXCESS_MIN_S / sensitivity ||
-        affected * sensitivity < c->analyzer->config.minimum_rate)
-        evidence = 0;
-    if (c->window == 1) {
-        if (evidence != 0) best->alone = fmax(best->alone, evidence + TRIES);
-        best->suspicious |= evidence > SUSPICIOUS;
-    }
-    if (best->requests > 0 && evidence <= best->evidence) return;
-    best->evidence = evidence > 0 ? evidence : 0;
-    best->effect = now > then ? log(now / then) : 0;
-    double excess = histogram_mean(c->now) - histogram_mean(c->before);
-    best->excess = excess > 0 ? excess : 0;
-    best->observed = now;
-    best->expected = then;
-    best->low = histogram_quantile(c->before, seen > 0.5 ? 0.5 : 0.1);
-    best->high = histogram_quantile(c->before, seen > 0.5 ? 0.99 : 0.9);
-    best->requests = n;
-    best->window_s = c->window_s;
-    best->affected_per_minute = affected > 0 ? affected : 0;
+/* Share of the baseline that lies at or above a bin. Where hardly any does, the tail above the 90th percentile goes on
+ * as a power law (peaks over threshold; its exponent by Hill's estimator), so that ten times the longest time ever seen
+ * is rarer than twice that. */
+static double share_above(const profile_t *before, int bin) {
+    enum { PLENTY = 5, TAIL_PRIOR_N = 2 };
+    double all = before->above[0] + 1, mean = (before->above[bin] + 0.5) / all;
+    int start = profile_cut(before, 0.9);
+    if (before->above[bin] >= PLENTY || bin <= start) return mean;
+    double tail = before->above[start], reach = tail / 2;
+    for (int i = start + 1; i < HISTOGRAM_BINS; i++) reach += before->above[i];
+    double spread = (reach * HISTOGRAM_BIN_LOG + TAIL_PRIOR_N * TAIL_PRIOR) / (tail + TAIL_PRIOR_N);
+    return fmin(mean, (tail + 0.5) / all * exp(-(bin - start) * HISTOGRAM_BIN_LOG / spread));
 }
 
-static void judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, uint32_t window, verdict_t *best) {
-    static const double quantiles[] = {0.5, 0.9, 0.99};
+/* The highest bin at or above which three quarters of the newest lie. */
+static int lower_quartile(const profile_t *now) {
+    int cut = profile_cut(now, 0.75);
+    while (cut > 0 && now->above[cut] < 0.75 * now->above[0]) cut--;
+    return cut;
+}
+
+/* Compares at a quantile of the baseline; at 0, at the newest requests' own lower quartile. */
+static void compare(const comparison_t *c, double quantile, verdict_t *best) {
+    double n = c->now->above[0], sensitivity = c->analyzer->config.sensitivity;
+    double seen = quantile <= 0 ? 0.5 : fmin(quantile, 0.95); /* a 99th percentile of few requests is one request */
+    double place = profile_place(c->now, seen), before = profile_place(c->before, seen);
+    if ((place - before) * HISTOGRAM_BIN_LOG < c->slowdown_log) return;
+    double now = histogram_seconds(place), then = histogram_seconds(before);
+    int cut = quantile <= 0 ? lower_quartile(c->now) : profile_cut(c->before, quantile);
+    double mean = share_above(c->before, cut), k = c->now->above[cut];
+    double excess = profile_mean(c->now) - profile_mean(c->before);
+    double lost = excess * n / c->window_s * 60, affected = (k - n * mean) / c->window_s * 60; /* a minute */
+    double least = c->analyzer->config.minimum_rate / sensitivity;
+    if (now - then < EXCESS_MIN_S / sensitivity || affected < least || lost < least * LOST_S) return;
+    double precision = flow_precision(c->flow->tail_lumps[c->side], c->flow->tail_weight[c->side], SCATTER_PRIOR,
+                                      c->window, c->before->above[0]);
+    double evidence = stats_excess(k, n, (share_t){mean, precision}) - TRIES;
+    if (c->window == 1) {
+        best->alone = fmax(best->alone, evidence + TRIES);
+        best->suspicious |= evidence > SUSPICIOUS;
+    }
+    if (evidence > SUSPICIOUS && c->window > best->strange) best->strange = c->window;
+    if (evidence <= best->evidence) return;
+    best->evidence = evidence;
+    best->effect = (place - before) * HISTOGRAM_BIN_LOG;
+    best->excess = fmax(excess, 0);
+    best->observed = now;
+    best->expected = then;
+    best->low = histogram_seconds(profile_place(c->before, seen > 0.5 ? 0.5 : 0.1));
+    best->high = histogram_seconds(profile_place(c->before, seen > 0.5 ? 0.99 : 0.9));
+    best->requests = n;
+    best->window_s = c->window_s;
+    best->affected_per_minute = affected;
+}
+
+/* True when there was enough to judge. */
+static bool judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, uint32_t window, verdict_t *best) {
+    static const double quantiles[] = {0.5, 0.9, 0.99, 0};
     baseline_t baseline;
-    if (!flow_baseline(flow, window, &baseline)) return;
-    histogram_t now = {{0}};
+    if (!flow_baseline(flow, window, &baseline)) return false;
+    histogram_t latencies = {{0}};
+    profile_t now, before;
     for (uint32_t i = flow->recent_count - window; i < flow->recent_count; i++)
-        histogram_add(&now, role == TRACK_LATENCY ? &flow->recent[i].server : &flow->recent[i].client);
-    const histogram_t *before = role == TRACK_LATENCY ? &baseline.server : &baseline.client;
-    if (histogram_total(&now) < 2 || histogram_total(before) < 8) return;
-    comparison_t comparison = {
-        analyzer, flow, before, &now, window * flow->period_s, window, role == TRACK_LATENCY ? 0 : 1};
+        histogram_add(&latencies, role == TRACK_LATENCY ? &flow->recent[i].server : &flow->recent[i].client);
+    profile_of(&latencies, &now);
+    if (now.above[0] < 1) return false;
+    flow_latencies(flow, window, role, &latencies);
+    profile_of(&latencies, &before);
+    if (before.above[0] < BASELINE_N_MIN) return false;
+    comparison_t comparison = {.analyzer = analyzer,
+                               .flow = flow,
+                               .before = &before,
+                               .now = &now,
+                               .window_s = window * flow->period_s,
+                               .slowdown_log = log1p((FACTOR_MIN - 1) / analyzer->config.sensitivity),
+                               .window = window,
+                               .side = role == TRACK_LATENCY ? 0 : 1};
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) compare(&comparison, quantiles[i], best);
+    return true;
 }
 
 void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role) {
@@ -73,7 +112,8 @@ void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role) {
                       .track = subject_track(&analyzer->subjects[subject], role),
                       .opens = true,
                       .period_s = flow->period_s};
+    bool judged = false;
     for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
-        if (windows[i] <= flow->recent_count) judge(analyzer, flow, role, windows[i], &best);
-    if (best.requests > 0) *verdict_add(analyzer, subject, best.track) = best;
+        if (windows[i] <= flow->recent_count) judged |= judge(analyzer, flow, role, windows[i], &best);
+    if (judged) *verdict_add(analyzer, subject, best.track) = best;
 }

@@ -36,7 +36,7 @@ static json_t *number(double value) {
 }
 
 static bool is_share(const track_t *track) {
-    return track->role == TRACK_ERRORS || track->role == TRACK_GAUGE_FAILURES || track->role == TRACK_GAUGE_SATURATION;
+    return track->role == TRACK_ERRORS || (track->role >= TRACK_GAUGE_FAILURES && track->role < TRACK_GAUGE_OTHER);
 }
 
 static const char *quantity(phrase_t *phrase, const track_t *track, double value) {
@@ -143,7 +143,8 @@ static json_t *evidence_of(const analyzer_t *analyzer, const incident_t *inciden
         if (subject->key.service != blame->service) continue;
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
-            if (track->role != TRACK_GAUGE_SATURATION || track->trouble.incident != incident->id) continue;
+            bool filled = track->role == TRACK_GAUGE_SATURATION || track->role == TRACK_GAUGE_PROCESSOR;
+            if (!filled || track->trouble.incident != incident->id) continue;
             if (i == blame->subject && t == blame->track) continue;
             deviation_words(analyzer, i, t, text, sizeof text);
             (void)json_array_append_new(list, json_string(text));
@@ -222,7 +223,9 @@ static bool first_failure(const analyzer_t *analyzer, const incident_t *incident
         for (uint32_t t = 0; t < analyzer->subjects[i].track_count; t++) {
             const track_t *candidate = &analyzer->subjects[i].tracks[t];
             const trouble_t *trouble = &candidate->trouble;
-            if (trouble->incident != incident->id || candidate->role >= TRACK_GAUGE_SATURATION) continue;
+            if (trouble->incident != incident->id || candidate->role == TRACK_GAUGE_SATURATION ||
+                candidate->role == TRACK_GAUGE_OTHER)
+                continue;
             if (first != NULL && (trouble->onset_ns > first->onset_ns ||
                                   (trouble->onset_ns == first->onset_ns && trouble->strength <= first->strength)))
                 continue;

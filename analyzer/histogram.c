@@ -18,7 +18,7 @@ static int bin_of(int32_t index, int scale) {
 }
 
 /* Lower bound in seconds of (a real-valued) bin. */
-static double bin_seconds(double bin) {
+double histogram_seconds(double bin) {
     return exp2((bin + FIRST_BIN) / (1 << BIN_SCALE)) * 1e-9;
 }
 
@@ -51,7 +51,7 @@ double histogram_mean(const histogram_t *histogram) {
     double sum = 0, total = 0;
     for (int i = 0; i < HISTOGRAM_BINS; i++) {
         if (histogram->count[i] <= 0) continue;
-        sum += histogram->count[i] * bin_seconds(i + 0.5);
+        sum += histogram->count[i] * histogram_seconds(i + 0.5);
         total += histogram->count[i];
     }
     return total > 0 ? sum / total : NAN;
@@ -62,10 +62,10 @@ double histogram_quantile(const histogram_t *histogram, double q) {
     if (!(total > 0)) return NAN;
     for (int i = 0; i < HISTOGRAM_BINS; i++) {
         double here = histogram->count[i];
-        if (here > 0 && below + here >= q * total) return bin_seconds(i + (q * total - below) / here);
+        if (here > 0 && below + here >= q * total) return histogram_seconds(i + (q * total - below) / here);
         below += here;
     }
-    return bin_seconds(HISTOGRAM_BINS);
+    return histogram_seconds(HISTOGRAM_BINS);
 }
 
 int histogram_cut(const histogram_t *histogram, double q) {
@@ -73,4 +73,46 @@ int histogram_cut(const histogram_t *histogram, double q) {
     int bin = HISTOGRAM_BINS;
     while (bin > 0 && above + histogram->count[bin - 1] <= allowed) above += histogram->count[--bin];
     return bin;
+}
+
+void profile_of(const histogram_t *histogram, profile_t *profile) {
+    double above = 0;
+    profile->above[HISTOGRAM_BINS] = 0;
+    for (int i = HISTOGRAM_BINS; i-- > 0;) profile->above[i] = above += histogram->count[i];
+}
+
+double profile_mean(const profile_t *profile) {
+    static const double middle_s[1 << BIN_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
+                                                    4.4667196729968961e-06, 5.3118548158505354e-06,
+                                                    6.3168955408709260e-06, 7.5120971219326668e-06};
+    double sum = 0;
+    for (int i = 0; i < HISTOGRAM_BINS; i++)
+        sum += (profile->above[i] - profile->above[i + 1]) * middle_s[i % (1 << BIN_SCALE)] *
+               (double)(UINT64_C(1) << (i >> BIN_SCALE));
+    return sum / profile->above[0];
+}
+
+/* The first bin above whose end at most `rest` lie. */
+static int first_with_rest(const profile_t *profile, double rest) {
+    int low = 0, high = HISTOGRAM_BINS; /* above[high] <= rest */
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (profile->above[middle] <= rest)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return high;
+}
+
+double profile_place(const profile_t *profile, double q) {
+    double total = profile->above[0], wanted = q * total;
+    int end = first_with_rest(profile, total - wanted); /* the quantile lies in the bin before it */
+    if (end == 0) return 0;
+    double here = profile->above[end - 1] - profile->above[end], below = total - profile->above[end - 1];
+    return end - 1 + (here > 0 ? fmin((wanted - below) / here, 1) : 1);
+}
+
+int profile_cut(const profile_t *profile, double q) {
+    return first_with_rest(profile, (1 - q) * profile->above[0]);
 }

@@ -7,6 +7,7 @@
 #include "collector/rollup/sketch.h"
 
 enum { HISTOGRAM_BINS = 96 };
+#define HISTOGRAM_BIN_LOG 0.17328679513998632 /* width of a bin in natural logarithms: ln 2 / 4 */
 
 typedef struct {
     float count[HISTOGRAM_BINS];
@@ -24,5 +25,20 @@ double histogram_quantile(const histogram_t *histogram,
 /* The first bin above which at most a share 1 - q lies (0 .. HISTOGRAM_BINS), and how many lie at or above a bin. */
 int histogram_cut(const histogram_t *histogram, double q);
 double histogram_above(const histogram_t *histogram, int bin);
+
+/* A histogram summed up once, for many questions: how many lie at or above each bin. */
+typedef struct {
+    double above[HISTOGRAM_BINS + 1]; /* the last is 0 */
+} profile_t;
+void profile_of(const histogram_t *histogram, profile_t *profile);
+
+double profile_mean(const profile_t *profile); /* seconds; NaN when empty */
+
+/* The quantile as a real-valued bin (a bin is HISTOGRAM_BIN_LOG wide), and a bin as seconds. The profile is not empty.
+ */
+double profile_place(const profile_t *profile, double q);
+double histogram_seconds(double bin);
+
+int profile_cut(const profile_t *profile, double q); /* as histogram_cut */
 
 #endif

@@ -7,23 +7,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double OPEN_EVIDENCE = 3.0;       /* log10(1/p) after the correction */
-static const double OPEN_EVIDENCE_GAUGE = 5.0; /* one point of a gauge: nobody knows how many requests it stands for */
-static const double REPEAT_EVIDENCE = 1.3;     /* twice in three judgements */
-static const double ALONE_EVIDENCE = 0.7;      /* of one bucket or point by itself, to count as deviating */
-static const double JOIN_EVIDENCE = 1.0;       /* to join what is open already */
+static const double OPEN_EVIDENCE = 4.0;  /* log10(1/p) after the correction, looking every bucket: … */
+static const double GAUGE_EVIDENCE = 1.8; /* … more for a point of a gauge: nobody knows what it stands for */
+static const double REPEAT_EVIDENCE =
+    2.8;                                  /* twice in three judgements of gauges; less where looks are rare, as above */
+static const double ALONE_EVIDENCE = 0.7; /* of one bucket or point by itself, to count as deviating */
+static const double JOIN_EVIDENCE = 1.0;  /* to join what is open already */
+static const double ENTER_EVIDENCE = 2.0; /* the same, when it was open before this tick */
 static const double STRENGTH_MAX = 12;
-enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600 };
-
-bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
-    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *subject = &analyzer->subjects[i];
-        if (subject->key.service != service && subject->key.caller != service) continue;
-        for (uint32_t t = 0; t < subject->track_count; t++)
-            if (subject->tracks[t].trouble.incident == incident) return true;
-    }
-    return false;
-}
+enum { HOPS = 2, QUIET_S = 120, OPEN_MAX = 64, LEARN_ANEW_S = 3600, YOUNG_S = 180 };
 
 /* Services within HOPS calls (in either direction) of an incident, by name id. */
 static bool *neighbourhood(const analyzer_t *analyzer, uint64_t incident, uint32_t names) {
@@ -57,19 +49,60 @@ static bool in_graph(const analyzer_t *analyzer, uint32_t service) {
     return false;
 }
 
+/* True when `service` calls the incident's first suspect, directly or through others: it may be its victim. */
+static bool may_be_victim(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    bool *above = memory_new(analyzer->names_bound + 1, sizeof *above);
+    if (incident->suspect_count > 0) above[incident->suspects[0].service] = true;
+    for (bool grown = true; grown && !above[service];) {
+        grown = false;
+        for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+            const subject_key_t *key = &analyzer->subjects[i].key;
+            if (key->kind != ENTITY_EDGE || !above[key->service] || above[key->caller]) continue;
+            above[key->caller] = grown = true;
+        }
+    }
+    bool yes = above[service];
+    free(above);
+    return yes;
+}
+
+/* True when the service itself, or calls to it, deviate in the incident. */
+static bool shows(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        if (subject->key.service != service) continue;
+        for (uint32_t t = 0; t < subject->track_count; t++)
+            if (subject->tracks[t].trouble.incident == incident) return true;
+    }
+    return false;
+}
+
+/* What an incident that is no longer young takes in: more of what it has, and victims. Else a second fault beside an
+ * old one would never be told. */
+static bool takes(const analyzer_t *analyzer, const incident_t *incident, const subject_key_t *key, double period_s,
+                  int64_t now_ns) {
+    double young_s = fmax(YOUNG_S, 2.2 * period_s);
+    if ((double)(now_ns - incident->opened_ns) <= young_s * 1e9) return true;
+    bool of_suspect =
+        key->kind == ENTITY_EDGE && incident->suspect_count > 0 && key->caller == incident->suspects[0].service;
+    return of_suspect || shows(analyzer, incident->id, key->service) || may_be_victim(analyzer, incident, key->service);
+}
+
 /* The open incident that a subject in trouble belongs to: near in the graph, or, where no call of the service was ever
  * seen, simply the newest. 0 = none. */
-static uint64_t related(const analyzer_t *analyzer, const subject_key_t *key) {
+static uint64_t related(const analyzer_t *analyzer, const subject_key_t *key, double period_s, int64_t now_ns) {
     uint32_t names = analyzer->names_bound;
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
-        bool *near = neighbourhood(analyzer, analyzer->open[i].id, names);
+        const incident_t *incident = &analyzer->open[i];
+        if (!takes(analyzer, incident, key, period_s, now_ns)) continue;
+        bool *near = neighbourhood(analyzer, incident->id, names);
         bool yes = near[key->service] || (key->caller != 0 && near[key->caller]);
         free(near);
-        if (yes) return analyzer->open[i].id;
+        if (yes) return incident->id;
     }
-    if (analyzer->open_count > 0 && !in_graph(analyzer, key->service))
-        return analyzer->open[analyzer->open_count - 1].id;
-    return 0;
+    if (analyzer->open_count == 0 || in_graph(analyzer, key->service)) return 0;
+    const incident_t *newest = &analyzer->open[analyzer->open_count - 1];
+    return takes(analyzer, newest, key, period_s, now_ns) ? newest->id : 0;
 }
 
 static incident_t *incident_by_id(analyzer_t *analyzer, uint64_t id) {
@@ -131,10 +164,28 @@ static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, u
     if (analyzer->sink.anomaly != NULL) analyzer->sink.anomaly(analyzer->sink.context, &anomaly);
 }
 
+/* True when the verdict asks what another one before it has asked already: versions and instances repeat their
+ * service's question, and the quantiles of one latency are one question. */
+static bool repeats(const analyzer_t *analyzer, uint32_t index) {
+    const verdict_t *verdict = &analyzer->verdicts.items[index];
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    if (subject->key.kind != ENTITY_SERVICE && subject->key.kind != ENTITY_EDGE) return true;
+    for (uint32_t i = index; i-- > 0 && analyzer->verdicts.items[i].subject == verdict->subject;)
+        if (subject->tracks[analyzer->verdicts.items[i].track].role == subject->tracks[verdict->track].role)
+            return true;
+    return false;
+}
+
+/* What users feel opens incidents and keeps them open; the rest is evidence. */
+static bool felt(const track_t *track) {
+    return track->role != TRACK_GAUGE_SATURATION && track->role != TRACK_GAUGE_OTHER;
+}
+
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
 static void correct(analyzer_t *analyzer) {
     uint32_t asked = 0;
-    for (uint32_t i = 0; i < analyzer->verdicts.count; i++) asked += analyzer->verdicts.items[i].opens ? 1 : 0;
+    for (uint32_t i = 0; i < analyzer->verdicts.count; i++)
+        if (analyzer->verdicts.items[i].opens && !repeats(analyzer, i)) asked++;
     double price = asked > 1 ? log10(asked) : 0;
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
@@ -148,17 +199,19 @@ static void correct(analyzer_t *analyzer) {
 /* How sure a verdict must be. Counted requests: strong evidence, and not from one bucket alone, since a pause of ten
  * seconds is nobody's incident. Gauges: one very strong point, or a weaker one that comes again. */
 static bool stands(const verdict_t *verdict, const track_t *track) {
-    bool again = (track->trouble.streak & 1) != 0 && (track->trouble.streak & 6) != 0;
-    bool long_enough = again || verdict->period_s >= 60; /* a minute of counts is no pause */
-    if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE && long_enough;
-    return verdict->evidence >= OPEN_EVIDENCE_GAUGE || (verdict->evidence >= REPEAT_EVIDENCE && again);
+    bool now = (track->trouble.streak & 1) != 0, again = now && (track->trouble.streak & 6) != 0;
+    bool long_enough = again || (now && verdict->period_s >= 60);             /* a minute of counts is no pause */
+    double rare = log10(fmax(verdict->period_s / (double)BUCKET_SECONDS, 1)); /* who looks less often errs less often */
+    if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE - rare && long_enough;
+    if (verdict->evidence >= REPEAT_EVIDENCE - rare && again) return true;
+    return verdict->evidence >= OPEN_EVIDENCE + GAUGE_EVIDENCE - rare && track->role != TRACK_GAUGE_PROCESSOR;
 }
 
 static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t now_ns) {
     track_t *track = track_of(analyzer, verdict);
     if (track->trouble.incident != 0 && incident_by_id(analyzer, track->trouble.incident) != NULL)
         return track->trouble.incident;
-    uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key);
+    uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key, verdict->period_s, now_ns);
     if (incident != 0) return incident;
     return verdict->opens && stands(verdict, track) ? open_incident(analyzer, now_ns) : 0;
 }
@@ -171,6 +224,7 @@ static int stronger_first(const void *a, const void *b) {
 }
 
 static void join(analyzer_t *analyzer, int64_t now_ns) {
+    uint64_t before = analyzer->next_incident;
     verdicts_t *verdicts = &analyzer->verdicts;
     if (verdicts->count == 0) return;
     qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, stronger_first);
@@ -178,6 +232,8 @@ static void join(analyzer_t *analyzer, int64_t now_ns) {
         const verdict_t *verdict = &verdicts->items[i];
         uint64_t home = home_of(analyzer, verdict, now_ns);
         if (home == 0) continue;
+        bool member = track_of(analyzer, verdict)->trouble.incident == home;
+        if (!member && verdict->evidence < ENTER_EVIDENCE && home < before) continue;
         enter(track_of(analyzer, verdict), verdict, home, now_ns);
         if (verdict->opens && stands(verdict, track_of(analyzer, verdict)))
             tell_anomaly(analyzer, verdict, home, now_ns);
@@ -200,15 +256,18 @@ static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         const verdict_t *verdict = &analyzer->verdicts.items[i];
         subject_t *subject = &analyzer->subjects[verdict->subject];
-        if (!verdict->suspicious && !sick[subject->key.service]) continue;
+        if (!verdict->suspicious && verdict->strange == 0 && !sick[subject->key.service]) continue;
         gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
         if (gauge != NULL) {
             gauge->pending_suspicious |= verdict->suspicious;
             gauge->held |= sick[subject->key.service];
         } else {
-            flow_bucket_t *newest = &subject->flow->recent[subject->flow->recent_count - 1];
-            newest->suspicious |= verdict->suspicious;
-            newest->held |= sick[subject->key.service];
+            flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
+            end[-1].suspicious |= verdict->suspicious;
+            end[-1].held |= sick[subject->key.service];
+            /* Sparse calls are strange together before one bucket of them is. */
+            for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
+                end[-(int64_t)b].suspicious = true;
         }
     }
     free(sick);
@@ -269,14 +328,14 @@ static bool rank_again(analyzer_t *analyzer, incident_t *incident) {
     return changed;
 }
 
-/* The last moment at which any of the incident's tracks deviated, made later by what its slowest reporter needs. */
+/* The last moment at which what users feel deviated in the incident, made later by what its slowest reporter needs. */
 static int64_t quiet_from(const analyzer_t *analyzer, uint64_t incident) {
     int64_t until = INT64_MIN;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
-            if (track->trouble.incident != incident) continue;
+            if (track->trouble.incident != incident || !felt(track)) continue;
             double quiet_s = QUIET_S,
                    period_s = track->gauge != NULL ? track->gauge->period_s : subject->flow->period_s;
             if (2.2 * period_s > quiet_s) quiet_s = 2.2 * period_s;

@@ -78,6 +78,14 @@ static void add_counts(observation_t *observation, uint8_t observer, uint32_t en
     histogram_add_sketch(&observation->client, &cell->client);
 }
 
+/* What all callers of a service wait, together: each of many ways to it may carry too few calls to tell. */
+static void add_waits(analyzer_t *analyzer, const entity_key_t *edge, const cell_t *cell) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->service};
+    uint32_t service = edge->caller == edge->service ? NO_INDEX : subject_find(analyzer, &key);
+    if (service == NO_INDEX || analyzer->slots[service] == 0) return;
+    histogram_add_sketch(&analyzer->observations[analyzer->slots[service] - 1].client, &cell->client);
+}
+
 static double gauge_mean(const gauge_t *gauge) {
     return fixed_value(gauge->sum) / gauge->count;
 }
@@ -142,12 +150,28 @@ static int by_subject(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* Edges for calls that the configuration tells, once both ends have been seen. */
+static void add_known_calls(analyzer_t *analyzer) {
+    const names_t *names = &analyzer->shard->names;
+    if (analyzer->config.dialects == NULL || names->count == analyzer->names_known) return;
+    analyzer->names_known = names->count;
+    for (const dialect_t *const *dialect = analyzer->config.dialects; *dialect != NULL; dialect++) {
+        for (const dialect_call_t *call = (*dialect)->calls; call != NULL && call->caller != NULL; call++) {
+            uint32_t caller = names_find(names, slice_text(call->caller));
+            uint32_t callee = names_find(names, slice_text(call->callee));
+            subject_key_t key = {.kind = ENTITY_EDGE, .service = callee, .caller = caller};
+            if (caller != UINT32_MAX && callee != UINT32_MAX) (void)subject_intern(analyzer, &key);
+        }
+    }
+}
+
 void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells) {
     analyzer->observation_count = 0;
     cell_place_t *order = memory_new(cells->count + 1, sizeof *order);
     for (uint32_t i = 0; i < cells->count; i++) order[i] = (cell_place_t){cells->entities[i], i};
     qsort(order, cells->count, sizeof *order, by_entity);
     for (uint32_t i = 0; i < cells->count; i++) (void)subject_of(analyzer, order[i].entity);
+    add_known_calls(analyzer);
     analyzer->slots = memory_resize(analyzer->slots, (analyzer->subject_count + 1) * sizeof *analyzer->slots);
     memset(analyzer->slots, 0, (analyzer->subject_count + 1) * sizeof *analyzer->slots);
     for (uint32_t i = 0; i < cells->count; i++) {
@@ -157,6 +181,11 @@ void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells) {
         analyzer->subjects[subject].last_bucket = bucket;
         uint8_t observer = analyzer->shard->entities[order[i].entity].observer;
         if (cell->requests > 0) add_counts(observation_of(analyzer, subject), observer, order[i].entity, cell);
+    }
+    for (uint32_t i = 0; i < cells->count; i++) {
+        const cell_t *cell = cells->cells[order[i].place];
+        const entity_key_t *entity = &analyzer->shard->entities[order[i].entity];
+        if (entity->kind == ENTITY_EDGE && cell->requests > 0) add_waits(analyzer, entity, cell);
     }
     for (uint32_t i = 0; i < cells->count; i++) {
         const cell_t *cell = cells->cells[order[i].place];

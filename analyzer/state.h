@@ -30,7 +30,8 @@ typedef enum {
     TRACK_LATENCY,          /* as the serving side saw it */
     TRACK_CLIENT_LATENCY,   /* as the caller saw it */
     TRACK_GAUGE_FAILURES,   /* a success ratio without counts */
-    TRACK_GAUGE_SATURATION, /* cpu.utilization, memory.utilization … : evidence only */
+    TRACK_GAUGE_SATURATION, /* memory.utilization …: a cache may fill it without harm, so evidence only */
+    TRACK_GAUGE_PROCESSOR,  /* cpu.utilization: without headroom, requests wait */
     TRACK_GAUGE_OTHER,      /* evidence only */
     TRACK_ROLES
 } track_role_t;
@@ -105,9 +106,10 @@ typedef struct {
     double effect, excess;
     double observed, expected, low, high;
     double requests, affected_per_minute, window_s, period_s;
-    bool opens;      /* this signal is felt by users and may open an incident */
-    bool suspicious; /* the newest bucket or point is strange by itself */
-    double alone;    /* evidence of the newest bucket or point by itself, nothing taken off */
+    bool opens;       /* this signal is felt by users and may open an incident */
+    bool suspicious;  /* the newest bucket or point is strange by itself … */
+    uint32_t strange; /* … or so many of the newest buckets are together; 0 = none */
+    double alone;     /* evidence of the newest bucket or point by itself, nothing taken off */
 } verdict_t;
 
 typedef struct {
@@ -126,7 +128,7 @@ typedef struct {
     histogram_t server, client;
 } observation_t;
 
-enum { SUSPECTS_MAX = 5, RANKED_MAX = 64 };
+enum { SUSPECTS_MIN = 3, SUSPECTS_MAX = 5, RANKED_MAX = 64 };
 
 /* A service weighed as culprit. */
 typedef struct {
@@ -134,6 +136,7 @@ typedef struct {
     uint32_t subject, track; /* its strongest evidence */
     double score;
     double own, network, saturation; /* the parts of the score */
+    double shown;                    /* what it shows, explained or not: ranks those without a score; not kept */
     int64_t onset_ns;
 } blame_t;
 
@@ -155,6 +158,7 @@ struct analyzer {
     subject_t *subjects;
     uint32_t subject_count, subject_capacity, track_total;
     table_t index;
+    uint32_t names_known; /* names of the shard when known calls were last looked for */
     uint32_t names_bound; /* one above the largest name id in any subject's key */
     incident_t *open;     /* incidents not closed yet */
     uint32_t open_count;
@@ -189,7 +193,8 @@ void detect_errors(analyzer_t *analyzer, uint32_t subject);
 void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role);
 /* `rate`: requests per minute of the subject, NAN when not known. */
 void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t track, double value, int64_t time_ns, double rate);
-void flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
+/* Takes a bucket's counts; true when what came before is too long ago to be judged together with it. */
+bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
 bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, double *high);
 bool gauge_band(const track_t *track, double *low, double *expected, double *high);
 
@@ -197,9 +202,10 @@ bool gauge_band(const track_t *track, double *low, double *expected, double *hig
  * before them. False while there are too few. */
 typedef struct {
     double requests, errors, buckets;
-    histogram_t server, client;
 } baseline_t;
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
+/* The latencies of the same buckets, `role` TRACK_LATENCY or TRACK_CLIENT_LATENCY. */
+void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out);
 
 /* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the
  * shares of `window` buckets together, which scatter less; never more than the baseline's own size can tell. */
@@ -208,7 +214,6 @@ double flow_precision(double lumps, double weight, double prior, uint32_t window
 /* incident.c */
 void incidents_tick(analyzer_t *analyzer, int64_t now_ns);
 void incidents_gap(analyzer_t *analyzer, int64_t bucket);
-bool incident_has_service(const analyzer_t *analyzer, uint64_t incident, uint32_t service);
 
 /* culprit.c: ranks the suspects of an incident, best first; returns how many. */
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established);

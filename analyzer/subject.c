@@ -91,7 +91,7 @@ static const struct {
     {"client.latency.p99", TRACK_CLIENT_LATENCY, 99},
     {"client.latency.avg", TRACK_CLIENT_LATENCY, 0},
     {"success_ratio", TRACK_GAUGE_FAILURES, 0},
-    {"cpu.utilization", TRACK_GAUGE_SATURATION, 0},
+    {"cpu.utilization", TRACK_GAUGE_PROCESSOR, 0},
     {"memory.utilization", TRACK_GAUGE_SATURATION, 0},
 };
 

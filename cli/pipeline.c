@@ -63,6 +63,7 @@ err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *co
     tuning.sensitivity = config->sensitivity;
     tuning.minimum_rate = config->minimum_rate;
     tuning.routing_language = config->routing_language;
+    tuning.dialects = pipeline->extra;
     pipeline->analyzer = analyzer_new(&tuning, analysis);
     splitter_t *splitter = memory_new(1, sizeof *splitter);
     *splitter = (splitter_t){pipeline, sink};

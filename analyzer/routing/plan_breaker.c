@@ -16,6 +16,7 @@ static const double SURGE_FACTOR = 1.15, SLOW_FACTOR = 2, SHED_MAX = 0.5, PATIEN
 
 typedef struct {
     baseline_t usual;
+    histogram_t usual_latency;
     histogram_t now;
     double requests, errors, rate;
 } load_t;
@@ -24,6 +25,7 @@ static bool load_of(const flow_t *flow, int64_t onset_ns, load_t *load) {
     double covered_s = 0;
     *load = (load_t){.requests = 0};
     if (flow == NULL || !flow_baseline(flow, flow->recent_count, &load->usual)) return false;
+    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &load->usual_latency);
     for (uint32_t i = 0; i < flow->recent_count; i++) {
         const flow_bucket_t *bucket = &flow->recent[i];
         if (bucket_end_ns(bucket->bucket) <= onset_ns) continue;
@@ -53,16 +55,16 @@ static uint32_t calling_instances(const analyzer_t *analyzer, uint32_t service) 
 
 static void predict(const load_t *load, double shed, effect_t *effect) {
     double usual_errors = load->usual.errors / load->usual.requests, n = load->requests;
-    double predicted = shed + (1 - shed) * usual_errors, total = histogram_total(&load->usual.server);
+    double predicted = shed + (1 - shed) * usual_errors, total = histogram_total(&load->usual_latency);
     double half = total > 0 ? Z * sqrt(0.99 * 0.01 / fmin(total, n)) : 0;
     *effect = (effect_t){.fits = true};
     effect->errors.now = load->errors / n;
     effect->errors.predicted = predicted;
     stats_wilson(predicted * n, n, Z, &effect->errors.low, &effect->errors.high);
     effect->p99_s.now = histogram_quantile(&load->now, 0.99);
-    effect->p99_s.predicted = histogram_quantile(&load->usual.server, 0.99);
-    effect->p99_s.low = histogram_quantile(&load->usual.server, 0.99 - half);
-    effect->p99_s.high = histogram_quantile(&load->usual.server, fmin(1, 0.99 + half));
+    effect->p99_s.predicted = histogram_quantile(&load->usual_latency, 0.99);
+    effect->p99_s.low = histogram_quantile(&load->usual_latency, 0.99 - half);
+    effect->p99_s.high = histogram_quantile(&load->usual_latency, fmin(1, 0.99 + half));
 }
 
 static void say(const load_t *load, double highest, double shed, uint32_t proxies, plan_t *plan) {
@@ -88,7 +90,7 @@ bool plan_breaker(const analyzer_t *analyzer, const incident_t *incident, const 
     load_t load;
     if (!incident->established || !load_of(flow, blame->onset_ns, &load)) return false;
     if (!action_set_service(&plan->action, routing_name(analyzer, blame->service))) return false;
-    double highest = flow->highest_rate, mean = histogram_mean(&load.now), usual = histogram_mean(&load.usual.server);
+    double highest = flow->highest_rate, mean = histogram_mean(&load.now), usual = histogram_mean(&load.usual_latency);
     double shed = 1 - highest / load.rate, failing = load.errors / load.requests;
     if (!(load.rate > SURGE_FACTOR * highest) || !(shed <= SHED_MAX) || !(usual > 0)) return false;
     bool fails = failing > SURGE_FACTOR * shed, waits = (mean - usual) * (1 - shed) > shed * PATIENCE_S;

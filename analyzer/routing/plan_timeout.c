@@ -69,8 +69,10 @@ static bool add_edge(const subject_t *edge, int64_t onset_ns, waiting_t *waiting
     baseline_t usual;
     double calls = 0;
     if (!flow_baseline(edge->flow, edge->flow->recent_count, &usual)) return false;
-    bool told = histogram_total(&usual.client) > 0; /* the caller's own view, where there is one */
-    const histogram_t *before = told ? &usual.client : &usual.server;
+    histogram_t before;
+    flow_latencies(edge->flow, edge->flow->recent_count, TRACK_CLIENT_LATENCY, &before);
+    bool told = histogram_total(&before) > 0; /* the caller's own view, where there is one */
+    if (!told) flow_latencies(edge->flow, edge->flow->recent_count, TRACK_LATENCY, &before);
     for (uint32_t i = 0; i < edge->flow->recent_count; i++) {
         const flow_bucket_t *bucket = &edge->flow->recent[i];
         if (!since(bucket, onset_ns)) continue;
@@ -80,10 +82,10 @@ static bool add_edge(const subject_t *edge, int64_t onset_ns, waiting_t *waiting
         histogram_add(&waiting->served, &bucket->server);
     }
     if (calls == 0) return true;
-    if (histogram_total(before) < USUAL_MIN) return false;
+    if (histogram_total(&before) < USUAL_MIN) return false;
     waiting->calls += calls;
     histogram_add(&waiting->waits, &waits);
-    waiting->usual_p99_s = fmax(waiting->usual_p99_s, histogram_quantile(before, 0.99));
+    waiting->usual_p99_s = fmax(waiting->usual_p99_s, histogram_quantile(&before, 0.99));
     double total = histogram_total(&waits) > 0 ? histogram_mean(&waits) * histogram_total(&waits) : 0;
     if (total <= waiting->waits_of_worst) return true;
     waiting->waits_of_worst = total;
@@ -117,26 +119,27 @@ static double given_up(const waiting_t *waiting, double *after_s) {
 
 /* The caller itself, since then and before. */
 typedef struct {
-    histogram_t now;
+    histogram_t now, usual_latency;
     baseline_t usual;
     double requests, errors;
 } caller_t;
 
 static double slower_by(const caller_t *caller) {
-    return histogram_quantile(&caller->now, 0.9) / histogram_quantile(&caller->usual.server, 0.9);
+    return histogram_quantile(&caller->now, 0.9) / histogram_quantile(&caller->usual_latency, 0.9);
 }
 
 static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, int64_t onset_ns, caller_t *caller) {
     const flow_t *flow = routing_flow(analyzer, waiting->caller);
     *caller = (caller_t){.requests = 0};
     if (flow == NULL || !flow_baseline(flow, flow->recent_count, &caller->usual)) return false;
+    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &caller->usual_latency);
     for (uint32_t i = 0; i < flow->recent_count; i++) {
         if (!since(&flow->recent[i], onset_ns)) continue;
         caller->requests += flow->recent[i].requests;
         caller->errors += flow->recent[i].errors;
         histogram_add(&caller->now, &flow->recent[i].server);
     }
-    if (caller->requests < CALLS_MIN || histogram_total(&caller->usual.server) < USUAL_MIN) return false;
+    if (caller->requests < CALLS_MIN || histogram_total(&caller->usual_latency) < USUAL_MIN) return false;
     return slower_by(caller) >= HURT_FACTOR;
 }
 
@@ -153,7 +156,7 @@ static double bearable(const caller_t *caller, const waiting_t *waiting, double 
 static double relieved(const caller_t *caller, const waiting_t *waiting, double q, double timeout_s, double part) {
     double calls_each = fmin(1, waiting->caller_calls / caller->requests);
     double wait = quantile_within(&waiting->waits, 1 - (1 - q) / calls_each);
-    double now = quantile_within(&caller->now, q), usual = quantile_within(&caller->usual.server, q);
+    double now = quantile_within(&caller->now, q), usual = quantile_within(&caller->usual_latency, q);
     return fmin(now, fmax(usual, now - part * fmax(0, wait - timeout_s)));
 }
 

@@ -164,6 +164,12 @@ typedef struct {
     const char *as;       /* class of status; NULL = nothing */
 } dialect_metric_t;
 
+/* A call between services that exists though nothing in the telemetry shows it. */
+typedef struct {
+    const char *caller; /* NULL ends a table */
+    const char *callee;
+} dialect_call_t;
+
 typedef struct dialect {
     const char *name;  /* "istio" */
     const char *strip; /* prefix that metric names may also have ("istiocustom."), or NULL; other names with it are
@@ -182,6 +188,7 @@ typedef struct dialect {
     const char *side;               /* whose side speaks where neither a label nor a row tells, or NULL */
     role_t before;                  /* not ROLE_NONE: rows of `metrics` are endings of names, and what stands before the
                                      * ending (and a '_') plays this role */
+    const dialect_call_t *calls;
 } dialect_t;
 
 /* The built-in ones, in order of precedence, ended by NULL (list.c). */

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-enum { KIND_RESOURCE, KIND_SPAN, KIND_LABEL, KIND_LOG, KIND_METRICS, KINDS };
+enum { KIND_RESOURCE, KIND_SPAN, KIND_LABEL, KIND_LOG, KIND_METRICS, KIND_CALLS, KINDS };
 
-static const char *const kind_names[KINDS] = {"resource", "span", "label", "log", "metrics"};
+static const char *const kind_names[KINDS] = {"resource", "span", "label", "log", "metrics", "calls"};
 
 typedef struct {
     dialect_t dialect;
     dialect_attribute_t *rows[KIND_METRICS]; /* owned */
     dialect_metric_t *metrics;               /* owned */
+    dialect_call_t *calls;                   /* owned */
 } owned_t;
 
 typedef struct {
@@ -152,23 +153,50 @@ static bool read_metric(parser_t *p, const yaml_node_t *node, dialect_metric_t *
     return !unnamed || fail(p, node, "a metric with signal gauge needs a %s", "gauge");
 }
 
+static bool read_call(parser_t *p, const yaml_node_t *node, dialect_call_t *call) {
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *value = node_at(p, pair->value);
+        const char *key = scalar(p, node_at(p, pair->key), "a key");
+        if (key == NULL) return false;
+        bool caller = strcmp(key, "caller") == 0;
+        if (!caller && strcmp(key, "callee") != 0) return fail(p, value, "unknown key \"%.60s\" of a call", key);
+        if (!text_of(p, value, key, caller ? &call->caller : &call->callee)) return false;
+    }
+    if (call->caller == NULL) return fail(p, node, "a call needs a %s", "caller");
+    return call->callee != NULL || fail(p, node, "a call needs a %s", "callee");
+}
+
+static bool read_row_of(parser_t *p, const yaml_node_t *node, uint32_t kind, owned_t *owned, uint32_t index) {
+    if (kind == KIND_CALLS) return read_call(p, node, &owned->calls[index]);
+    if (kind == KIND_METRICS) return read_metric(p, node, &owned->metrics[index]);
+    return read_row(p, node, &owned->rows[kind][index]);
+}
+
+/* Room for a kind's rows and an end; false when it has been made before. */
+static bool make_room(owned_t *owned, uint32_t kind, uint32_t count) {
+    if (kind == KIND_CALLS) {
+        if (owned->calls != NULL) return false;
+        owned->calls = memory_new(count + 1, sizeof *owned->calls);
+    } else if (kind == KIND_METRICS) {
+        if (owned->metrics != NULL) return false;
+        owned->metrics = memory_new(count + 1, sizeof *owned->metrics);
+    } else {
+        if (owned->rows[kind] != NULL) return false;
+        owned->rows[kind] = memory_new(count + 1, sizeof *owned->rows[kind]);
+    }
+    return true;
+}
+
 static bool read_rows(parser_t *p, const yaml_node_t *node, uint32_t kind, owned_t *owned) {
     if (node->type != YAML_SEQUENCE_NODE) return fail(p, node, "%s must be a list", kind_names[kind]);
-    if (owned->rows[kind % KIND_METRICS] != NULL && kind != KIND_METRICS)
-        return fail(p, node, "%s is there twice", kind_names[kind]);
-    if (owned->metrics != NULL && kind == KIND_METRICS) return fail(p, node, "%s is there twice", kind_names[kind]);
     uint32_t count = (uint32_t)(node->data.sequence.items.top - node->data.sequence.items.start);
     p->rows[kind] += count;
     if (p->rows[kind] > DIALECT_EXTRA_ROWS_MAX) return fail(p, node, "too many rows of %s", kind_names[kind]);
-    if (kind == KIND_METRICS)
-        owned->metrics = memory_new(count + 1, sizeof *owned->metrics);
-    else
-        owned->rows[kind] = memory_new(count + 1, sizeof *owned->rows[kind]);
+    if (!make_room(owned, kind, count)) return fail(p, node, "%s is there twice", kind_names[kind]);
     for (uint32_t i = 0; i < count; i++) {
         const yaml_node_t *row = node_at(p, node->data.sequence.items.start[i]);
         if (row->type != YAML_MAPPING_NODE) return fail(p, row, "a row of %s must be a mapping", kind_names[kind]);
-        if (kind == KIND_METRICS ? !read_metric(p, row, &owned->metrics[i]) : !read_row(p, row, &owned->rows[kind][i]))
-            return false;
+        if (!read_row_of(p, row, kind, owned, i)) return false;
     }
     return true;
 }
@@ -197,6 +225,7 @@ static bool read_dialect(parser_t *p, const yaml_node_t *node) {
     dialect->label = owned->rows[KIND_LABEL];
     dialect->log = owned->rows[KIND_LOG];
     dialect->metrics = owned->metrics;
+    dialect->calls = owned->calls;
     p->list[p->count - 1] = dialect;
     return true;
 }
@@ -256,6 +285,7 @@ void dialect_yaml_free(const dialect_t **list) {
     for (uint32_t i = 0; i < p->count; i++) {
         for (int kind = 0; kind < KIND_METRICS; kind++) free(p->owned[i].rows[kind]);
         free(p->owned[i].metrics);
+        free(p->owned[i].calls);
     }
     yaml_document_delete(&p->document);
     free(p);

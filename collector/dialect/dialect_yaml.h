@@ -21,6 +21,9 @@
  *           - {name: shop.queue, signal: gauge, gauge: pending}
  *           - {name: shop.latency, signal: latency_statistic, gauge: latency, needs: quantile}
  *
+ *         calls:                         # between services that report no calls, only figures of their own
+ *           - {caller: shop/web, callee: shop/stock}
+ *
  * Roles, forms and signals are spelled as in role_names, form_names and signal_names; `entity` as entity_kind_names
  * (service when left out), `observer` as observer_names. Unknown keys and words are errors. */
 #ifndef SEISMESH_DIALECT_DIALECT_YAML_H

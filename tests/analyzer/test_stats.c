@@ -53,7 +53,30 @@ TEST(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin) {
     sketch_fini(&sketch);
 }
 
-TEST_MAIN(TEST_CASE(the_tail_of_a_binomial_is_exact), TEST_CASE(scatter_weakens_evidence),
-          TEST_CASE(a_share_of_one_is_judged_from_below), TEST_CASE(extreme_counts_give_finite_evidence),
+TEST(a_profile_answers_as_its_histogram_does) {
+    uint64_t seed = 20260401;
+    (void)printf("seed %llu\n", (unsigned long long)seed);
+    for (int round = 0; round < 200; round++) {
+        histogram_t histogram = {{0}};
+        for (int i = 0; i < 1 + round % 9; i++)
+            histogram.count[test_random(&seed) % HISTOGRAM_BINS] +=
+                (float)(1 + test_random(&seed) % 1000) * 0.0173F; /* no ties with q */
+        profile_t profile;
+        profile_of(&histogram, &profile);
+        double mean = histogram_mean(&histogram);
+        CHECK(fabs(profile_mean(&profile) - mean) <= 1e-6 * mean);
+        for (int bin = 0; bin <= HISTOGRAM_BINS; bin += 7)
+            CHECK(near(profile.above[bin], histogram_above(&histogram, bin), 1e-9));
+        for (double q = 0.05; q < 1; q += 0.1) {
+            double value = histogram_quantile(&histogram, q);
+            CHECK(fabs(histogram_seconds(profile_place(&profile, q)) - value) <= 1e-6 * value);
+            CHECK_EQUAL(profile_cut(&profile, q), histogram_cut(&histogram, q));
+        }
+    }
+}
+
+TEST_MAIN(TEST_CASE(a_profile_answers_as_its_histogram_does), TEST_CASE(the_tail_of_a_binomial_is_exact),
+          TEST_CASE(scatter_weakens_evidence), TEST_CASE(a_share_of_one_is_judged_from_below),
+          TEST_CASE(extreme_counts_give_finite_evidence),
           TEST_CASE(a_wilson_interval_holds_its_share_and_stays_within_bounds),
           TEST_CASE(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin))

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Replays recorded incidents through `seismesh backtest` and through fixed thresholds, and scores both.
+# Replays recorded incidents through `seismesh backtest`, fixed thresholds and robust z-scores, and scores them all.
 #
 #   tests/bench/incidents.sh DATA [SEISMESH]     DATA (or $SEISMESH_BENCHMARKS): the folder that holds incidents-dev/ and
 #                                                score_incidents.py; SEISMESH: the program (build/release/seismesh)
@@ -37,8 +37,9 @@ with open(os.path.join(work, 'seismesh.json'), 'w') as handle:
 print(f'backtest: {time.time() - began:.1f} s for {len(truth["streams"])} streams')
 PYTHON
 python3 tests/bench/baseline_threshold.py "$data/incidents-dev/truth.json" "$data/incidents-dev" "$work/thresholds.json"
+python3 tests/bench/baseline_robust_z.py "$data/incidents-dev/truth.json" "$data/incidents-dev" "$work/robust_z.json"
 
-for who in seismesh thresholds; do
+for who in seismesh thresholds robust_z; do
     echo
     echo "== $who"
     score() { python3 "$data/score_incidents.py" "$data/incidents-dev/truth.json" "$work/$who.json" "$@"; }
@@ -51,4 +52,10 @@ for who in seismesh thresholds; do
     score --select system=online-boutique --select traces=complete | grep -E '^all'
     echo '-- train-ticket, resource and network faults'
     score --select system=train-ticket --select 'fault.type=cpu_contention|network_delay' | grep -E '^all'
+    for effect in latency error; do
+        for traffic in low-traffic high-traffic temporal-traffic1 temporal-traffic2; do
+            echo "-- petshop, $traffic, $effect"
+            score --select "stream=petshop-$traffic" --select "effect.expected=$effect" | grep -E '^all'
+        done
+    done
 done

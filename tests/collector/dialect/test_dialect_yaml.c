@@ -13,7 +13,8 @@ TEST(a_dialect_of_the_configuration_wins_over_built_in_rows) {
         "    label: [{key: from, role: caller}]\n"
         "    metrics:\n"
         "      - {name: istio_requests_total, signal: failures, entity: edge, observer: log, needs: caller}\n"
-        "      - {name: calls.total, signal: gauge, gauge: \"pending\", scale: 1e-3}\n";
+        "      - {name: calls.total, signal: gauge, gauge: \"pending\", scale: 1e-3}\n"
+        "    calls: [{caller: shop/web, callee: \"shop/stock\"}]\n";
     const dialect_t **extra;
     char why[200] = "";
     CHECK_EQUAL(dialect_yaml_parse(yaml, 1, &extra, why, sizeof why), ERR_OK);
@@ -31,6 +32,9 @@ TEST(a_dialect_of_the_configuration_wins_over_built_in_rows) {
     rule = dialect_metric(set, NULL, slice_text("shop_calls_total"));
     CHECK(rule.metric->scale == 0.001);
     CHECK_TEXT(rule.metric->gauge, "pending");
+    CHECK_TEXT(extra[0]->calls[0].caller, "shop/web");
+    CHECK_TEXT(extra[0]->calls[0].callee, "shop/stock");
+    CHECK(extra[0]->calls[1].caller == NULL);
     dialect_set_free(set);
     dialect_yaml_free(extra);
 }
@@ -55,6 +59,10 @@ TEST(errors_name_the_line_and_the_word) {
         {"- {span: []}", "line 10: a dialect needs a name"},
         {"- name: a\n  span:\n    - {key: x, role: nonsense}", "line 12: \"nonsense\" is no role"},
         {"- name: a\n  span:\n    - {key: x, role: \"%n%s\"}", "line 12: not a known role"},
+        {"- name: a\n  calls:\n    - {caller: x}", "line 12: a call needs a callee"},
+        {"- name: a\n  calls:\n    - {callee: x}", "line 12: a call needs a caller"},
+        {"- name: a\n  calls:\n    - {caller: x, to: y}", "line 12: unknown key \"to\" of a call"},
+        {"- name: a\n  calls: []\n  calls: []", "line 12: calls is there twice"},
         {"- name: a\n  span:\n    - {key: x}", "line 12: a row needs a role"},
         {"- name: a\n  span:\n    - {role: peer}", "line 12: a row needs a key"},
         {"- name: a\n  span:\n    - {key: x, role: peer, rank: 12}", "line 12: rank is not a number in its range"},
