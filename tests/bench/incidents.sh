@@ -4,7 +4,8 @@
 #   tests/bench/incidents.sh DATA [SEISMESH]     DATA (or $SEISMESH_BENCHMARKS): the folder that holds incidents-dev/ and
 #                                                score_incidents.py; SEISMESH: the program (build/release/seismesh)
 #
-# Each stream of truth.json is one run, in time order, with its gaps. Without the data it says so and exits 0.
+# First every window by itself: what was read must be what the truth counts (windows.py). Then each stream of truth.json
+# is one run, in time order, with its gaps. Without the data it says so and exits 0.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 data=${1:-${SEISMESH_BENCHMARKS:-}}
@@ -16,6 +17,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+python3 tests/bench/windows.py "$data/incidents-dev" "$program"
 python3 - "$data/incidents-dev" "$program" "$work" <<'PYTHON'
 import json, os, subprocess, sys, time
 folder, program, work = sys.argv[1:]
