@@ -38,9 +38,11 @@ typedef struct {
     kafka_offsets_t offsets, released;
     kafka_snapshots_t snapshots;
     uint64_t position, handed, handed_bytes, malformed;
+    uint64_t lag; /* messages; at least 1 while it is not known */
     rd_kafka_message_t *lent;
     buffer_t mapped; /* of a JSON message */
     int64_t probed_s;
+    uint32_t polled;
 } kafka_t;
 
 /* ---- appenders ---- */
@@ -188,22 +190,30 @@ static void complain(kafka_t *kafka, const rd_kafka_message_t *message) {
                  rd_kafka_topic_name(message->rkt), (int)message->partition, message->offset, kafka->malformed);
 }
 
-/* How far behind we are, by what the broker said last: no question to the network. What is not known yet (no partitions
- * were given to us, nothing was fetched from one) counts as one message. */
+/* Messages of a partition that are known to be there and were not handed out. What is not known yet (nothing was
+ * fetched from it) counts as one. */
+static uint64_t lag_of(kafka_t *kafka, const rd_kafka_topic_partition_t *one) {
+    const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
+    int64_t low = -1, high = -1, delivered = kafka_producer_delivered(kafka->producer, one->topic, one->partition);
+    (void)rd_kafka_get_watermark_offsets(kafka->consumer, one->topic, one->partition, &low, &high);
+    int64_t next = own != NULL ? own->next : low > 0 ? low : 0, end = high > delivered ? high : delivered;
+    if (high < 0) return end > next ? (uint64_t)(end - next) : 1;
+    return end > next ? (uint64_t)(end - next) : 0;
+}
+
+static void tell_end(kafka_t *kafka) {
+    uint64_t mean = kafka->handed == 0 ? 1 : kafka->handed_bytes / kafka->handed;
+    kafka->end = kafka->position + kafka->lag * (mean == 0 ? 1 : mean);
+}
+
+/* How far behind we are, by what the broker said last: no question to the network. */
 static void note_lag(kafka_t *kafka) {
-    uint64_t messages = kafka->joined ? 0 : 1, mean = kafka->handed == 0 ? 1 : kafka->handed_bytes / kafka->handed;
     rd_kafka_topic_partition_list_t *ours = NULL;
-    if (kafka->joined && rd_kafka_assignment(kafka->consumer, &ours) != RD_KAFKA_RESP_ERR_NO_ERROR) messages++;
-    for (int i = 0; ours != NULL && i < ours->cnt; i++) {
-        const rd_kafka_topic_partition_t *one = &ours->elems[i];
-        const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
-        int64_t low = -1, high = -1, next = own == NULL ? 0 : own->next;
-        (void)rd_kafka_get_watermark_offsets(kafka->consumer, one->topic, one->partition, &low, &high);
-        if (own == NULL && low > 0) next = low;
-        messages += high < 0 ? 1 : high > next ? (uint64_t)(high - next) : 0;
-    }
+    bool known = kafka->joined && rd_kafka_assignment(kafka->consumer, &ours) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    kafka->lag = known ? 0 : 1;
+    for (int i = 0; ours != NULL && i < ours->cnt; i++) kafka->lag += lag_of(kafka, &ours->elems[i]);
     if (ours != NULL) rd_kafka_topic_partition_list_destroy(ours);
-    kafka->end = kafka->position + messages * (mean == 0 ? 1 : mean);
+    tell_end(kafka);
 }
 
 /* True when the message is to be handed out. Offsets move on in any case. */
@@ -223,6 +233,9 @@ static bool take(kafka_t *kafka, const rd_kafka_message_t *message, journal_reco
     kafka->handed++;
     kafka->handed_bytes += message->len;
     record->next = kafka->position;
+    /* Between two looks at the brokers' word it is one less, but never none: that takes a look. */
+    if (kafka->lag != 1) kafka->lag = kafka->lag > 1 ? kafka->lag - 1 : 1;
+    tell_end(kafka);
     return true;
 }
 
@@ -252,9 +265,11 @@ static err_t kafka_next(journal_t *journal, int64_t timeout_ns, journal_record_t
     kafka->lent = NULL;
     if (take_tick(kafka, record)) return ERR_OK;
     rd_kafka_message_t *message = rd_kafka_consumer_poll(kafka->consumer, (int)(timeout_ns / 1000000));
-    if (message == NULL || kafka->handed % LAG_EVERY == 0) note_lag(kafka);
-    if (message == NULL) probe(kafka);
-    if (message == NULL) return ERR_NOT_FOUND;
+    if (message == NULL || kafka->polled++ % LAG_EVERY == 0) note_lag(kafka);
+    if (message == NULL) {
+        probe(kafka);
+        return ERR_NOT_FOUND;
+    }
     kafka->lent = message;
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         log_debug("kafka: %s", rd_kafka_message_errstr(message)); /* what is serious comes to on_error, too */
@@ -373,7 +388,8 @@ err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position
     kafka->checkpoint = config->checkpoint;
     kafka->context = config->context;
     kafka->position = position;
-    kafka->end = position + 1; /* until we know better */
+    kafka->lag = 1;
+    tell_end(kafka);
     for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
     err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
     if (err != ERR_OK)

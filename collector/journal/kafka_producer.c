@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "collector/journal/kafka_offsets.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +19,8 @@ struct kafka_producer {
     uint64_t queue_bytes;
     _Atomic bool closing, unreachable;
     pthread_t reporter;
+    pthread_mutex_t lock; /* of what follows */
+    kafka_offsets_t delivered;
 };
 
 typedef struct {
@@ -40,6 +43,21 @@ static err_t result_of(rd_kafka_resp_err_t error) {
     }
 }
 
+static void note_delivered(kafka_producer_t *producer, const rd_kafka_message_t *message) {
+    (void)pthread_mutex_lock(&producer->lock);
+    (void)kafka_offsets_set(&producer->delivered, rd_kafka_topic_name(message->rkt), message->partition,
+                            message->offset + 1);
+    (void)pthread_mutex_unlock(&producer->lock);
+}
+
+int64_t kafka_producer_delivered(kafka_producer_t *producer, const char *topic, int32_t partition) {
+    (void)pthread_mutex_lock(&producer->lock);
+    const kafka_offset_t *known = kafka_offsets_find(&producer->delivered, topic, partition);
+    int64_t next = known == NULL ? -1 : known->next;
+    (void)pthread_mutex_unlock(&producer->lock);
+    return next;
+}
+
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *context) {
     kafka_producer_t *producer = context;
     promise_t *promise = message->_private;
@@ -49,6 +67,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
         counters_add(producer->counters, COUNTER_JOURNAL_RECORDS, 1);
         counters_add(producer->counters, COUNTER_JOURNAL_BYTES, message->len);
         producer->unreachable = false;
+        note_delivered(producer, message);
     } else {
         log_warn("kafka: %zu bytes for %s were not taken: %s", message->len, rd_kafka_topic_name(message->rkt),
                  rd_kafka_err2str(message->err));
@@ -95,6 +114,7 @@ err_t kafka_producer_open(const journal_kafka_config_t *config, counters_t *coun
     producer->counters = counters;
     producer->queue_bytes = config->queue_bytes;
     for (int i = 0; i < OTLP_KINDS; i++) producer->topics[i] = config->topics[i];
+    (void)pthread_mutex_init(&producer->lock, NULL);
     rd_kafka_conf_set_opaque(conf, producer);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -154,5 +174,7 @@ void kafka_producer_close(kafka_producer_t *producer) {
     (void)rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     (void)rd_kafka_flush(producer->client, FLUSH_MS);
     rd_kafka_destroy(producer->client);
+    (void)pthread_mutex_destroy(&producer->lock);
+    kafka_offsets_fini(&producer->delivered);
     free(producer);
 }

@@ -71,10 +71,13 @@ for ((i = 0; i < 600; i++)); do
     sleep 0.1
 done
 
+# With a name of its own a member that comes back gets its partitions at once. Without one the group would share them
+# between it and those that it takes for alive, for as long as their session lasts: nothing would be lost, but "all is
+# read" would be true of its own share only.
 kafka() { # NAME: the flags that make it the journal, with topics and a group of their own
     printf -- '--flag=%s\n' --journal.kind kafka --kafka.brokers "127.0.0.1:$port" --kafka.group "$1" \
         --kafka.topic_spans "$1_spans" --kafka.topic_metrics "$1_metrics" --kafka.topic_logs "$1_logs" \
-        --kafka.properties "session.timeout.ms=6000"
+        --kafka.properties "session.timeout.ms=6000; group.instance.id=$1"
 }
 mapfile -t flags < <(kafka run1)
 python3 tests/bench/kill.py --build "$build" --spans "$spans" --rate 40000 --kills "$kills" --only ledger \
