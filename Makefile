@@ -34,7 +34,8 @@ LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
 Q      := $(if $(V),,@)
 SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/routing analyzer/simulate exporters web cli
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/series analyzer/routing \
+           analyzer/simulate exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o
 LIBRARY := $(BUILD)/libseismesh.a

@@ -33,8 +33,8 @@ const command_t commands[] = {
     {"detect", "anomaly scores for one series",
      "[--period SECONDS] < IN.csv > OUT.csv\n\n"
      "Reads timestamp,value lines and writes timestamp,value,anomaly_score (0..1), line by line: a score uses no\n"
-     "later point. Timestamps are '2006-01-02 15:04:05', RFC 3339, or seconds, milliseconds or nanoseconds since\n"
-     "1970; a header line is kept.\n\n"
+     "later point; from 0.5 on it is worth a look. Timestamps are '2006-01-02 15:04:05', RFC 3339, or seconds,\n"
+     "milliseconds or nanoseconds since 1970; a header line is kept.\n\n"
      "  --period S      spacing of the points (default: learned from them)\n",
      command_detect},
     {"simulate", "a mesh with faults, as telemetry",

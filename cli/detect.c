@@ -4,58 +4,15 @@
 #include "base/config_value.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/series_row.h"
 #include "cli/timestamp.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef struct {
-    slice_t time, value;
-} row_t;
-
-static slice_t trim(slice_t text) {
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) text = slice_of(text.data + 1, text.len - 1);
-    while (text.len > 0 && memchr(" \t\r\n", text.data[text.len - 1], 4) != NULL) text.len--;
-    return text;
-}
-
-/* A field without the quotes round it. */
-static slice_t unquote(slice_t text) {
-    text = trim(text);
-    bool quoted = text.len >= 2 && text.data[0] == '"' && text.data[text.len - 1] == '"';
-    return quoted ? slice_of(text.data + 1, text.len - 2) : text;
-}
-
-static bool split(slice_t line, row_t *row) {
-    const uint8_t *comma = memchr(line.data, ',', line.len);
-    if (comma == NULL) return false;
-    size_t len = (size_t)(comma - line.data);
-    row->time = unquote(slice_of(line.data, len));
-    row->value = unquote(slice_of(comma + 1, line.len - len - 1));
-    return memchr(row->value.data, ',', row->value.len) == NULL;
-}
-
-/* An empty value, "NaN" or "null" is a missing reading: it keeps its line. */
-static bool parse_value(slice_t text, double *value) {
-    static const char *const missing[] = {"", "nan", "NaN", "null", "NULL"};
-    char copy[64], *end;
-    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
-        if (!slice_is(text, missing[i])) continue;
-        *value = NAN;
-        return true;
-    }
-    if (text.len >= sizeof copy || memchr("+-.0123456789", text.data[0], 13) == NULL) return false;
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    if (strpbrk(copy, "xXpPnN") != NULL) return false; /* hexadecimal and names of numbers are a mistake here */
-    *value = strtod(copy, &end);
-    return *end == '\0' && isfinite(*value);
-}
 
 static int bad_line(uint64_t number, const char *what, slice_t text) {
     char quoted[80];
@@ -66,11 +23,11 @@ static int bad_line(uint64_t number, const char *what, slice_t text) {
 
 /* Judges one line and writes it back. The first line may be a header. */
 static int take_line(detector_t *detector, uint64_t number, slice_t line) {
-    row_t row;
+    series_row_t row;
     int64_t time_ns;
     double value;
-    if (!split(line, &row)) return bad_line(number, "not timestamp,value", line);
-    bool time_fine = timestamp_parse(row.time, &time_ns), value_fine = parse_value(row.value, &value);
+    if (!series_row_split(line, &row)) return bad_line(number, "not timestamp,value", line);
+    bool time_fine = timestamp_parse(row.time, &time_ns), value_fine = series_row_value(row.value, &value);
     if (number == 1 && !time_fine && !value_fine) {
         (void)printf("%.*s,anomaly_score\n", (int)line.len, (const char *)line.data);
         return EXIT_FINE;
@@ -89,7 +46,7 @@ static int detect(detector_t *detector) {
     uint64_t number = 0, taken = 0;
     int status = EXIT_FINE;
     while (status == EXIT_FINE && (len = getline(&line, &capacity, stdin)) >= 0) {
-        slice_t text = trim(slice_of(line, (size_t)len));
+        slice_t text = series_row_trim(slice_of(line, (size_t)len));
         if (++number == 1 && slice_starts(text, "\xef\xbb\xbf")) text = slice_of(text.data + 3, text.len - 3);
         if (text.len == 0) continue;
         taken++;
