@@ -15,11 +15,11 @@ typedef struct {
     uint32_t reports;
     char first[256], incident[65536], suggestion[65536]; /* newest first suspect's service, and documents */
     uint32_t suspect_instance;
-} mesh_t;
+} testmesh_t;
 
 static inline void mesh_report(void *context, uint64_t incident, int64_t time_ns, const suspect_t *suspects,
                                size_t count) {
-    mesh_t *mesh = context;
+    testmesh_t *mesh = context;
     mesh->reports++;
     buffer_format(&mesh->told, "report %llu %lld", (unsigned long long)incident, (long long)time_ns);
     for (size_t i = 0; i < count; i++)
@@ -33,7 +33,7 @@ static inline void mesh_report(void *context, uint64_t incident, int64_t time_ns
 
 static inline void mesh_incident(void *context, uint64_t incident, int64_t opened_ns, int64_t updated_ns,
                                  int64_t closed_ns, const char *json) {
-    mesh_t *mesh = context;
+    testmesh_t *mesh = context;
     buffer_format(&mesh->told, "incident %llu %lld %lld %lld %s\n", (unsigned long long)incident, (long long)opened_ns,
                   (long long)updated_ns, (long long)closed_ns, json);
     (void)snprintf(mesh->incident, sizeof mesh->incident, "%s", json);
@@ -41,19 +41,19 @@ static inline void mesh_incident(void *context, uint64_t incident, int64_t opene
 
 static inline void mesh_suggestion(void *context, uint64_t suggestion, uint64_t incident, int64_t created_ns,
                                    int64_t expires_ns, const char *json) {
-    mesh_t *mesh = context;
+    testmesh_t *mesh = context;
     buffer_format(&mesh->told, "suggestion %llu %llu %lld %lld %s\n", (unsigned long long)suggestion,
                   (unsigned long long)incident, (long long)created_ns, (long long)expires_ns, json);
     (void)snprintf(mesh->suggestion, sizeof mesh->suggestion, "%s", json);
 }
 
-static inline analyzer_sink_t mesh_sink(mesh_t *mesh) {
+static inline analyzer_sink_t mesh_sink(testmesh_t *mesh) {
     return (analyzer_sink_t){
         .context = mesh, .report = mesh_report, .incident = mesh_incident, .suggestion = mesh_suggestion};
 }
 
-static inline mesh_t *mesh_new(void) {
-    mesh_t *mesh = calloc(1, sizeof *mesh);
+static inline testmesh_t *mesh_new(void) {
+    testmesh_t *mesh = calloc(1, sizeof *mesh);
     shard_limits_t limits = {.names = 1000, .entities = 1000, .operations_per_service = 10, .idle_buckets = 1 << 20};
     shard_init(&mesh->shard, &limits, &mesh->counters);
     analyzer_config_t config;
@@ -63,18 +63,18 @@ static inline mesh_t *mesh_new(void) {
     return mesh;
 }
 
-static inline void mesh_free(mesh_t *mesh) {
+static inline void mesh_free(testmesh_t *mesh) {
     analyzer_free(mesh->analyzer);
     shard_fini(&mesh->shard);
     buffer_fini(&mesh->told);
     free(mesh);
 }
 
-static inline uint32_t mesh_name(mesh_t *mesh, const char *name) {
+static inline uint32_t mesh_name(testmesh_t *mesh, const char *name) {
     return names_intern(&mesh->shard.names, slice_text(name));
 }
 
-static inline cell_t *mesh_cell(mesh_t *mesh, entity_kind_t kind, const char *caller, const char *service,
+static inline cell_t *mesh_cell(testmesh_t *mesh, entity_kind_t kind, const char *caller, const char *service,
                                 const char *version, const char *instance) {
     entity_key_t key = {.kind = (uint8_t)kind,
                         .observer = OBSERVER_SPAN,
@@ -87,7 +87,7 @@ static inline cell_t *mesh_cell(mesh_t *mesh, entity_kind_t kind, const char *ca
 
 /* `count` calls, of which `failed` fail; the callee takes `server_ms`, the caller waits `client_ms`; both spread by a
  * third in either direction. */
-static inline void mesh_calls(mesh_t *mesh, const char *caller, const char *service, const char *version,
+static inline void mesh_calls(testmesh_t *mesh, const char *caller, const char *service, const char *version,
                               const char *instance, uint64_t count, uint64_t failed, double server_ms,
                               double client_ms) {
     cell_t *cells[] = {mesh_cell(mesh, ENTITY_EDGE, caller, service, "", ""),
@@ -103,7 +103,7 @@ static inline void mesh_calls(mesh_t *mesh, const char *caller, const char *serv
 }
 
 /* Closes the bucket. */
-static inline void mesh_tick(mesh_t *mesh) {
+static inline void mesh_tick(testmesh_t *mesh) {
     bucket_t *cells = shard_bucket(&mesh->shard, mesh->bucket);
     if (cells != NULL) shard_sort(cells);
     analyzer_bucket(mesh->analyzer, &mesh->shard, mesh->bucket, cells);

@@ -3,7 +3,7 @@
 enum { QUIET = 30 };
 
 /* web > cart > stock, as usual, with a factor on each way. */
-static void tick(mesh_t *mesh, double cart_ms, double cart_way_ms, uint64_t stock_failed, double stock_ms) {
+static void tick(testmesh_t *mesh, double cart_ms, double cart_way_ms, uint64_t stock_failed, double stock_ms) {
     double cart = 4 + cart_ms + stock_ms;
     mesh_calls(mesh, "gate", "shop/web", "v1", "web-1", 100, stock_failed, 10 + cart + cart_way_ms,
                12 + cart + cart_way_ms);
@@ -12,19 +12,19 @@ static void tick(mesh_t *mesh, double cart_ms, double cart_way_ms, uint64_t stoc
     mesh_tick(mesh);
 }
 
-static void settle(mesh_t *mesh) {
+static void settle(testmesh_t *mesh) {
     for (int i = 0; i < QUIET; i++) tick(mesh, 0, 0, 0, 5);
 }
 
 TEST(a_steady_mesh_is_left_alone) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 400; i++) tick(mesh, 0.2 * (i % 7), 0.1 * (i % 3), i % 10 == 0 ? 1 : 0, 5 + 0.3 * (i % 5));
     CHECK_EQUAL(mesh->reports, 0);
     mesh_free(mesh);
 }
 
 TEST(a_slow_leaf_is_blamed_and_not_its_callers) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 3; i++) tick(mesh, 0, 0, 0, 200);
     CHECK(mesh->reports > 0); /* within 30 s */
@@ -34,7 +34,7 @@ TEST(a_slow_leaf_is_blamed_and_not_its_callers) {
 }
 
 TEST(a_slow_service_in_the_middle_is_blamed_for_its_own_time) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 3; i++) tick(mesh, 150, 0, 0, 5);
     CHECK_TEXT(mesh->first, "shop/cart");
@@ -42,7 +42,7 @@ TEST(a_slow_service_in_the_middle_is_blamed_for_its_own_time) {
 }
 
 TEST(callers_that_wait_longer_than_the_callee_works_blame_the_way_to_it) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 3; i++) tick(mesh, 0, 300, 0, 5);
     CHECK_TEXT(mesh->first, "shop/cart");
@@ -51,7 +51,7 @@ TEST(callers_that_wait_longer_than_the_callee_works_blame_the_way_to_it) {
 }
 
 TEST(errors_are_blamed_on_where_they_arise) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 4; i++) tick(mesh, 0, 0, 30, 5);
     CHECK_TEXT(mesh->first, "shop/stock");
@@ -60,7 +60,7 @@ TEST(errors_are_blamed_on_where_they_arise) {
 }
 
 TEST(one_bad_bucket_is_nobodys_incident) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     tick(mesh, 0, 0, 0, 200);
     for (int i = 0; i < 20; i++) tick(mesh, 0, 0, 0, 5);
@@ -69,7 +69,7 @@ TEST(one_bad_bucket_is_nobodys_incident) {
 }
 
 TEST(a_gap_in_the_data_is_no_incident) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 36; i++) mesh_tick(mesh);
     mesh->bucket += 5000;
@@ -79,7 +79,7 @@ TEST(a_gap_in_the_data_is_no_incident) {
 }
 
 TEST(an_incident_closes_when_nothing_deviates_any_more) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 6; i++) tick(mesh, 0, 0, 0, 200);
     for (int i = 0; i < 30; i++) tick(mesh, 0, 0, 0, 5);
@@ -88,7 +88,7 @@ TEST(an_incident_closes_when_nothing_deviates_any_more) {
 }
 
 TEST(a_handful_of_requests_is_not_enough) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 60; i++) {
         if (i % 6 == 0) mesh_calls(mesh, "gate", "shop/rare", "v1", "rare-1", 1, i == 54 ? 1 : 0, 10, 12);
         mesh_tick(mesh);
@@ -98,8 +98,8 @@ TEST(a_handful_of_requests_is_not_enough) {
 }
 
 /* A story with a fault in it, and a save and load in front of every bucket when `reload` is set. */
-static mesh_t *story(bool reload) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *story(bool reload) {
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 80; i++) {
         tick(mesh, 0, 0, i == 50 ? 20 : 0, i > 40 && i < 48 ? 180 : 5);
         if (!reload) continue;
@@ -120,7 +120,7 @@ static mesh_t *story(bool reload) {
 }
 
 TEST(a_run_that_is_saved_and_loaded_tells_the_same_bytes) {
-    mesh_t *straight = story(false), *restarted = story(true);
+    testmesh_t *straight = story(false), *restarted = story(true);
     CHECK(straight->told.len > 1000);
     CHECK(slice_equal(buffer_slice(&straight->told), buffer_slice(&restarted->told)));
     mesh_free(straight);
@@ -128,7 +128,7 @@ TEST(a_run_that_is_saved_and_loaded_tells_the_same_bytes) {
 }
 
 TEST(a_damaged_state_is_refused_or_harmless) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 12; i++) tick(mesh, 0, 0, 0, i > 9 ? 180 : 5);
     buffer_t saved = {0};
     analyzer_save(mesh->analyzer, &saved);
@@ -155,7 +155,7 @@ TEST(a_damaged_state_is_refused_or_harmless) {
 }
 
 TEST(gauges_alone_name_the_service_that_changed) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     uint32_t p90 = mesh_name(mesh, "latency.p90");
     for (int i = 0; i < 240; i++) {
         for (int s = 0; s < 3 && i % 6 == 0; s++) {

@@ -2,14 +2,14 @@
 
 enum { QUIET = 36, MINUTE = 6 };
 
-static void gauge(mesh_t *mesh, entity_kind_t kind, const char *service, const char *instance, const char *name,
+static void gauge(testmesh_t *mesh, entity_kind_t kind, const char *service, const char *instance, const char *name,
                   double value) {
     cell_t *cell = mesh_cell(mesh, kind, "", service, "", instance);
     (void)cell_gauge(cell, mesh_name(mesh, name), value, mesh->bucket * BUCKET_NS);
 }
 
 /* web > stock as usual, and once a minute what web-1's host says of itself. */
-static void tick(mesh_t *mesh, double stock_ms, double processor, double memory, double host) {
+static void tick(testmesh_t *mesh, double stock_ms, double processor, double memory, double host) {
     mesh_calls(mesh, "gate", "web", "v1", "web-1", 40, 0, 20 + stock_ms, 22 + stock_ms);
     mesh_calls(mesh, "web", "stock", "v1", "stock-1", 40, 0, stock_ms, stock_ms + 2);
     if (mesh->bucket % MINUTE == 0) {
@@ -20,12 +20,12 @@ static void tick(mesh_t *mesh, double stock_ms, double processor, double memory,
     mesh_tick(mesh);
 }
 
-static void settle(mesh_t *mesh) {
+static void settle(testmesh_t *mesh) {
     for (int i = 0; i < QUIET; i++) tick(mesh, 5, 0.1 + 0.01 * (i % 3), 0.4, 0.2);
 }
 
 TEST(a_processor_without_headroom_is_told_when_it_stays_so) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < MINUTE; i++) tick(mesh, 5, 0.99, 0.4, 0.2);
     CHECK_EQUAL(mesh->reports, 0); /* one minute may be a start-up */
@@ -37,7 +37,7 @@ TEST(a_processor_without_headroom_is_told_when_it_stays_so) {
 }
 
 TEST(busier_with_headroom_left_and_full_memory_are_nobodys_incident) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 8 * MINUTE; i++) tick(mesh, 5, 0.45, 0.97, 0.9);
     CHECK_EQUAL(mesh->reports, 0);
@@ -45,7 +45,7 @@ TEST(busier_with_headroom_left_and_full_memory_are_nobodys_incident) {
 }
 
 TEST(what_users_do_not_feel_keeps_no_incident_open) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     for (int i = 0; i < 4; i++) tick(mesh, 200, 0.1, 0.97, 0.9);
     CHECK_TEXT(mesh->first, "stock");
@@ -56,7 +56,7 @@ TEST(what_users_do_not_feel_keeps_no_incident_open) {
 
 TEST(few_calls_on_each_of_many_ways_are_judged_together) {
     static const char *const callers[] = {"a", "b", "c", "d", "e", "f"};
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 12 * MINUTE; i++) { /* each caller calls once a minute */
         double way_ms = i >= 10 * MINUTE ? 2000 : 1;
         mesh_calls(mesh, callers[i % 6], "rare", "v1", "rare-1", 1, 0, 20, 20 + way_ms);
@@ -69,7 +69,7 @@ TEST(few_calls_on_each_of_many_ways_are_judged_together) {
 }
 
 TEST(a_second_fault_beside_an_old_one_is_told_apart) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < QUIET + 40; i++) {
         double stock_ms = i >= QUIET ? 200 : 5, mail_ms = i >= QUIET + 30 ? 300 : 5;
         mesh_calls(mesh, "gate", "web", "v1", "web-1", 40, 0, 20 + stock_ms, 22 + stock_ms);
@@ -84,7 +84,7 @@ TEST(a_second_fault_beside_an_old_one_is_told_apart) {
 }
 
 TEST(after_a_long_absence_another_level_is_learned_and_not_told) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     settle(mesh);
     mesh->bucket += 24 * 360;
     for (int i = 0; i < QUIET; i++) tick(mesh, 40, 0.1, 0.4, 0.2);
@@ -95,8 +95,8 @@ TEST(after_a_long_absence_another_level_is_learned_and_not_told) {
 }
 
 /* front > middle > back report no calls, only a latency every five minutes; back gets slow and all of them show it. */
-static mesh_t *figures_only(const dialect_t *const *dialects) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *figures_only(const dialect_t *const *dialects) {
+    testmesh_t *mesh = mesh_new();
     analyzer_config_t config;
     analyzer_config_defaults(&config);
     config.dialects = dialects;
@@ -120,7 +120,7 @@ TEST(told_calls_find_the_last_in_a_chain_of_figures) {
     static const dialect_call_t calls[] = {{"front", "middle"}, {"middle", "back"}, {"middle", "nobody"}, {NULL, NULL}};
     static const dialect_t dialect = {.name = "test", .calls = calls};
     static const dialect_t *const dialects[] = {&dialect, NULL};
-    mesh_t *told = figures_only(dialects), *untold = figures_only(NULL);
+    testmesh_t *told = figures_only(dialects), *untold = figures_only(NULL);
     CHECK(told->reports > 0);
     CHECK(untold->reports > 0);
     CHECK_TEXT(told->first, "back");
@@ -129,8 +129,8 @@ TEST(told_calls_find_the_last_in_a_chain_of_figures) {
 }
 
 /* Calls and gauges with faults in both, over `buckets` buckets; saved and loaded in front of each when `reload`. */
-static mesh_t *story(int buckets, bool reload) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *story(int buckets, bool reload) {
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < buckets; i++) {
         gauge(mesh, ENTITY_SERVICE, "mail", "", "latency.p90", i > 60 && i < 75 ? 1.5 : 0.1 + 0.01 * (i % 4));
         tick(mesh, i > 40 && i < 48 ? 180 : 5, i > 80 && i < 100 ? 0.99 : 0.1, 0.4, 0.2);
@@ -149,10 +149,10 @@ static mesh_t *story(int buckets, bool reload) {
 }
 
 TEST(no_report_depends_on_what_comes_after_it) {
-    mesh_t *whole = story(120, false);
+    testmesh_t *whole = story(120, false);
     CHECK(whole->reports >= 3);
     for (int buckets = 1; buckets < 120; buckets += 7) {
-        mesh_t *prefix = story(buckets, false);
+        testmesh_t *prefix = story(buckets, false);
         CHECK(prefix->told.len <= whole->told.len);
         CHECK(prefix->told.len == 0 || memcmp(prefix->told.data, whole->told.data, prefix->told.len) == 0);
         mesh_free(prefix);
@@ -161,14 +161,14 @@ TEST(no_report_depends_on_what_comes_after_it) {
 }
 
 TEST(gauges_that_are_saved_and_loaded_tell_the_same_bytes) {
-    mesh_t *straight = story(120, false), *restarted = story(120, true);
+    testmesh_t *straight = story(120, false), *restarted = story(120, true);
     CHECK(slice_equal(buffer_slice(&straight->told), buffer_slice(&restarted->told)));
     mesh_free(straight);
     mesh_free(restarted);
 }
 
 TEST(a_state_of_version_1_is_read_and_a_later_one_refused) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < QUIET; i++) {
         mesh_calls(mesh, "web", "stock", "v1", "stock-1", 40, 0, 5, 7); /* without gauges, versions 1 and 2 are alike */
         mesh_tick(mesh);

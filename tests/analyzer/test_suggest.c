@@ -9,8 +9,8 @@ static const char *field(json_t *document, const char *key) {
 }
 
 /* Two versions take 70 and 30 of 100 requests; the second fails `failed` of its 30 after a while. */
-static mesh_t *canary(const char *service, const char *stable, const char *fresh, uint64_t failed) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *canary(const char *service, const char *stable, const char *fresh, uint64_t failed) {
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 40; i++) {
         bool bad = i >= 30;
         mesh_calls(mesh, "gate", service, stable, "a-1", i < 20 ? 100 : 70, 0, 20, 22);
@@ -21,7 +21,7 @@ static mesh_t *canary(const char *service, const char *stable, const char *fresh
 }
 
 TEST(a_failing_version_is_rolled_back_to_the_one_that_works) {
-    mesh_t *mesh = canary("shop/cart", "v1", "v2", 15);
+    testmesh_t *mesh = canary("shop/cart", "v1", "v2", 15);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "roll_back_version");
     const char *apply = field(document, "apply");
@@ -43,14 +43,14 @@ TEST(names_that_kubernetes_forbids_are_never_rendered) {
     static const char *const hostile[] = {"shop/cart'; rm -rf /", "shop/$(id)", "shop/a\nEOF\nid", "Shop/Cart",
                                           "x/../y"};
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
-        mesh_t *mesh = canary(hostile[i], "v1", "v2", 15);
+        testmesh_t *mesh = canary(hostile[i], "v1", "v2", 15);
         json_t *document = json_loads(mesh->suggestion, 0, NULL);
         CHECK_TEXT(field(document, "kind"), "none");
         CHECK_TEXT(field(document, "apply"), "");
         json_decref(document);
         mesh_free(mesh);
     }
-    mesh_t *mesh = canary("shop/cart", "v1", "v2\nEOF\nrm -rf /", 15);
+    testmesh_t *mesh = canary("shop/cart", "v1", "v2\nEOF\nrm -rf /", 15);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "apply"), "");
     json_decref(document);
@@ -58,7 +58,7 @@ TEST(names_that_kubernetes_forbids_are_never_rendered) {
 }
 
 TEST(one_failing_instance_of_four_is_ejected) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 40; i++) {
         mesh_calls(mesh, "gate", "shop/cart", "v1", "cart-1", 40, 0, 20, 22);
         mesh_calls(mesh, "gate", "shop/cart", "v1", "cart-2", 40, i >= 30 ? 30 : 0, 20, 22);
@@ -76,7 +76,7 @@ TEST(one_failing_instance_of_four_is_ejected) {
 }
 
 TEST(where_there_is_nowhere_to_send_the_traffic_it_says_so) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 40; i++) {
         mesh_calls(mesh, "gate", "shop/cart", "v1", "cart-1", 100, i >= 30 ? 40 : 0, 20, 22);
         mesh_tick(mesh);
@@ -91,8 +91,8 @@ TEST(where_there_is_nowhere_to_send_the_traffic_it_says_so) {
 /* A shop whose front waits for its advertisements: `slow` of 100 calls take `slow_ms`, of which `capped` end at a
  * timeout of one second that the front has already. Half of the front's requests need them; `failing` of these then
  * fail. */
-static mesh_t *waiting(int slow, double slow_ms, int capped, int failing) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *waiting(int slow, double slow_ms, int capped, int failing) {
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 44; i++) {
         bool bad = i >= 30;
         cell_t *edge = mesh_cell(mesh, ENTITY_EDGE, "shop/front", "shop/ads", "", "");
@@ -127,7 +127,7 @@ static double number_at(json_t *document, const char *part, const char *figure, 
 }
 
 TEST(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout) {
-    mesh_t *mesh = waiting(80, 700, 50, 0);
+    testmesh_t *mesh = waiting(80, 700, 50, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "set_timeout");
     double timeout_s = json_number_value(json_object_get(json_object_get(document, "action"), "timeout_s"));
@@ -149,7 +149,7 @@ TEST(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout) {
 }
 
 TEST(a_timeout_that_would_cut_every_call_for_a_short_wait_is_not_proposed) {
-    mesh_t *mesh = waiting(100, 400, 0, 0);
+    testmesh_t *mesh = waiting(100, 400, 0, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     CHECK(strstr(field(document, "sentence"), "would cut more than the waiting that it saves is worth") != NULL);
@@ -159,7 +159,7 @@ TEST(a_timeout_that_would_cut_every_call_for_a_short_wait_is_not_proposed) {
 }
 
 TEST(a_caller_that_fails_for_calls_that_it_gives_up_gets_no_earlier_timeout) {
-    mesh_t *mesh = waiting(80, 700, 50, 50);
+    testmesh_t *mesh = waiting(80, 700, 50, 50);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     json_decref(document);
@@ -167,7 +167,7 @@ TEST(a_caller_that_fails_for_calls_that_it_gives_up_gets_no_earlier_timeout) {
 }
 
 TEST(two_in_five_calls_are_not_cut_without_a_sign_that_the_caller_can_do_without) {
-    mesh_t *mesh = waiting(40, 3000, 0, 0);
+    testmesh_t *mesh = waiting(40, 3000, 0, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     CHECK(strstr(field(document, "sentence"), "would cut more than the waiting that it saves is worth") != NULL);
@@ -176,7 +176,7 @@ TEST(two_in_five_calls_are_not_cut_without_a_sign_that_the_caller_can_do_without
 }
 
 /* Whether the sink was told of this suggestion with this kind, and whether it was over at once the last time. */
-static bool told(const mesh_t *mesh, uint64_t wanted, const char *kind, bool *over) {
+static bool told(const testmesh_t *mesh, uint64_t wanted, const char *kind, bool *over) {
     char text[64];
     bool found = false;
     (void)snprintf(text, sizeof text, "suggestion %llu ", (unsigned long long)wanted);
@@ -193,7 +193,7 @@ static bool told(const mesh_t *mesh, uint64_t wanted, const char *kind, bool *ov
 }
 
 TEST(an_abstention_is_over_when_a_change_is_proposed) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 60; i++) { /* all versions alike at first, then one of them recovers */
         bool bad = i >= 30;
         mesh_calls(mesh, "gate", "shop/cart", "v1", "a-1", 70, bad && i < 42 ? 35 : 0, 20, 22);
@@ -210,8 +210,8 @@ TEST(an_abstention_is_over_when_a_change_is_proposed) {
 }
 
 /* A service that never bore more than 20 requests/s gets 30, and answers a hundred times slower. */
-static mesh_t *surge(uint64_t failed) {
-    mesh_t *mesh = mesh_new();
+static testmesh_t *surge(uint64_t failed) {
+    testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 44; i++) {
         bool bad = i >= 30;
         mesh_calls(mesh, "shop/front", "shop/cart", "v1", "cart-1", bad ? 300 : 200, bad ? failed : 0, bad ? 2000 : 20,
@@ -222,7 +222,7 @@ static mesh_t *surge(uint64_t failed) {
 }
 
 TEST(a_surge_beyond_what_was_ever_borne_gets_a_limit_on_requests_in_flight) {
-    mesh_t *mesh = surge(0);
+    testmesh_t *mesh = surge(0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "circuit_breaker");
     /* 20/s x about 20 ms = 0.4 in flight, and three standard deviations: 3 */
@@ -238,7 +238,7 @@ TEST(a_surge_beyond_what_was_ever_borne_gets_a_limit_on_requests_in_flight) {
 }
 
 TEST(suggestions_are_written_in_the_language_of_the_configuration) {
-    mesh_t *mesh = mesh_new();
+    testmesh_t *mesh = mesh_new();
     analyzer_config_t config;
     analyzer_config_defaults(&config);
     config.routing_language = "linkerd";
