@@ -9,7 +9,8 @@ static const double factors[EXCESS_FACTORS] = {1.5, 2, 3, 6, 20, 200};
 static const double scatters_alike[EXCESS_SCATTERS_NULL] = {0, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 2, 4, 10, 30};
 static const struct { double scatter, weight; } scatters[EXCESS_SCATTERS] = {{0, 0.6}, {0.1, 0.3}, {1, 0.1}};
 
-/* Half the mixture is a difference from the first bucket on; the rest begins in later ones, 20 minutes on average. */
+/* Most of the mixture is a difference from the first bucket on; the rest begins in later ones, 20 minutes on average.
+ */
 static const double FROM_THE_START = 0.8, ONSET = 1.0 / 120;
 
 /* With scatter, more events than so many in a bucket say little more; they are taken as so many. */
@@ -56,8 +57,8 @@ static double log_tilted(int k, int all, double shape, double odds) {
     return own > 1e-290 ? log(own / sum) : -660;
 }
 
-/* Log-probability of k among `all` events when this group's are `factor` times as frequent. Without scatter binomial
- * (without its coefficient, which all hypotheses share). With scatter each group's count is negative binomial, and
+/* Log-probability of k among `all` events when this group's are `factor` times as frequent: without scatter binomial.
+ * With scatter each group's count is negative binomial, and
  * given their sum the part is a symmetric beta-binomial, tilted: by the requests' odds while events are rare, and less
  * and less when they come in clusters, since then one cluster of the smaller group makes a bucket's events. */
 static double log_part(const part_t *part, double factor, double scatter) {
@@ -69,7 +70,7 @@ static double log_part(const part_t *part, double factor, double scatter) {
     double mean = rate * own, other_mean = rate * part->other_n;
     double odds = mean / (mean + shape) / (other_mean / (other_mean + shape));
     int all = (int)fmin(part->all, EVENTS_MAX), k = (int)(part->k * all / part->all);
-    return log_tilted(k, all, shape, odds);
+    return log_tilted(k, all, shape, odds) + log(all / part->all); /* one of `all` stands for several */
 }
 
 /* Moves what begins with this bucket from `waiting` into the mixture, then lets all that has begun see the bucket. */
@@ -122,7 +123,8 @@ static double too_even(const excess_series_t *series, double scatter) {
 }
 
 /* Log-likelihood without a difference. A scatter that the watched group's own counts speak against is worth less by as
- * much: else few buckets of many requests each could not tell one bad version from luck. */
+ * much: else few buckets of many requests each could not tell one bad version from luck. Theory does not cover this
+ * discount; simulations do (tests/analyzer/test_canary.c), with scatters far beyond what services show. */
 static double log_alike(const excess_t *excess, int s) {
     double price = too_even(&excess->series[0], scatters_alike[s]) - too_even(&excess->series[0], 0);
     return excess->alike[s] - fmax(price, 0);

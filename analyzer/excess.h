@@ -6,11 +6,13 @@
  * How. In each bucket the events of both groups together, K, are taken as given; alike groups share them by their
  * requests. What makes events more frequent for both at once (a surge, a slow database, a rising weight of the canary
  * at a bad hour) thereby cancels out, exactly, and no rate has to be known. The canary's part of K is binomial, or,
- * since events come in clusters, beta-binomial: `scatter` is the squared coefficient of variation of each group's own
- * rate from bucket to bucket. The e-process is a ratio of likelihoods: above, a mixture over how many times more
- * frequent the events are (and over the scatter, and over when it began, so that a canary that turns bad late is not
- * protected by its past); below, no difference, with the scatter that explains the data best. Such a ratio, mixture
- * over maximum, is valid for every scatter (universal inference: Wasserman, Ramdas, Balakrishnan 2020). */
+ * since events come in clusters, what two negative binomial counts leave given their sum: `scatter` is the squared
+ * coefficient of variation of each group's own rate from bucket to bucket. The e-process is a ratio of likelihoods:
+ * above, a mixture over how many times more frequent the events are (and over the scatter, and over when it began, so
+ * that a canary that turns bad late is not protected by its past); below, no difference, with the scatter that explains
+ * the data best. Such a ratio, mixture over maximum, is valid for every scatter (universal inference: Wasserman,
+ * Ramdas, Balakrishnan 2020); one discount goes beyond it (log_alike in excess.c), and how often alike groups are told
+ * apart is therefore measured in tests. */
 #ifndef SEISMESH_ANALYZER_EXCESS_H
 #define SEISMESH_ANALYZER_EXCESS_H
 
