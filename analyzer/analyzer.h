@@ -4,15 +4,16 @@
 #define SEISMESH_ANALYZER_ANALYZER_H
 
 #include "base/err.h"
-#include "collector/dialect/dialect.h"
 #include "collector/rollup/shard.h"
 
+struct dialect;
+
 typedef struct {
-    double sensitivity;               /* 1 = default; larger alarms earlier */
-    double minimum_rate;              /* affected requests per minute below which nothing is called an incident */
-    uint32_t series;                  /* cap on remembered series */
-    const char *routing_language;     /* of suggestions (analyzer/routing/languages.c); borrowed; NULL = istio */
-    const dialect_t *const *dialects; /* those whose `calls` count; ended by NULL, borrowed; may be NULL */
+    double sensitivity;                    /* 1 = default; larger alarms earlier */
+    double minimum_rate;                   /* affected requests per minute below which nothing is called an incident */
+    uint32_t series;                       /* cap on remembered series */
+    const char *routing_language;          /* of suggestions (analyzer/routing/languages.c); borrowed; NULL = istio */
+    const struct dialect *const *dialects; /* those whose `calls` count; ended by NULL, borrowed; may be NULL */
 } analyzer_config_t;
 
 void analyzer_config_defaults(analyzer_config_t *config);

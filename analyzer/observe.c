@@ -2,6 +2,7 @@
  * protocols (and, for edges, over the callee's versions and zones). Gauges go straight to their tracks. */
 #include "analyzer/state.h"
 #include "base/memory.h"
+#include "collector/dialect/dialect.h"
 
 #include <math.h>
 #include <stdlib.h>

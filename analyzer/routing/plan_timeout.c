@@ -9,7 +9,8 @@
  *   4. it is bearable: at most 5 % of the calls are newly cut, or, where the caller gives up calls already and does not
  * fail for it, as many as it gives up now, and never more than half. Calls that are given up are told by waits that end
  * at one value while the service works on;
- *   5. it is felt: the caller's predicted 99th percentile falls by a fifth.
+ *   5. it is felt: the caller's predicted 99th percentile falls by a fifth;
+ *   6. it is waiting that hurts: at most 5 % of the calls fail, besides those that are given up.
  *
  * Among the timeouts that hold (1, 1.2, 1.5, 2 … times ten), the one with the most net waiting saved is taken. The
  * caller's distribution after the change assumes that its slowest requests are those that wait longest for this
@@ -23,7 +24,7 @@
 enum { STEPS = 400, CALLS_MIN = 30, USUAL_MIN = 30 };
 static const double Z = 1.645; /* 90 % */
 static const double HURT_FACTOR = 1.5, USUAL_FACTOR = 2, FELT_FACTOR = 0.8;
-static const double NEWLY_CUT_MAX = 0.05, NEWLY_CUT_TOLERATED_MAX = 0.5, TOLERATED_PART = 0.1;
+static const double FAILING_MAX = 0.05, NEWLY_CUT_MAX = 0.05, NEWLY_CUT_TOLERATED_MAX = 0.5, TOLERATED_PART = 0.1;
 static const double PATIENCE_S = 1, TIMEOUT_MIN_S = 0.01, CAP_SHARE_MIN = 0.05;
 
 /* Calls to the service since it became slow, all callers together. */
@@ -162,7 +163,8 @@ static double relieved(const caller_t *caller, const waiting_t *waiting, double 
 
 static void predict(const caller_t *caller, const waiting_t *waiting, double cut, double already, double timeout_s,
                     effect_t *effect) {
-    double n = waiting->calls, failing = waiting->errors / n, half = Z * sqrt(0.99 * 0.01 / caller->requests);
+    double n = waiting->calls, half = Z * sqrt(0.99 * 0.01 / caller->requests);
+    double failing = fmax(0, waiting->errors / n - already); /* those given up may be told as errors, too */
     double predicted = fmin(1, failing + cut);
     *effect = (effect_t){.fits = true};
     effect->errors.now = fmin(1, failing + already);
@@ -224,6 +226,7 @@ bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const 
         return false;
     if (!collect(analyzer, blame, &waiting) || !caller_hurt(analyzer, &waiting, blame->onset_ns, &caller)) return false;
     double already = given_up(&waiting, &cap_s);
+    if (waiting.errors / waiting.calls - already > FAILING_MAX) return false; /* it fails, which no timeout cures */
     steps_of(&waiting.waits, &waits);
     double timeout_s = choose(&waits, fmax(TIMEOUT_MIN_S, USUAL_FACTOR * waiting.usual_p99_s), already,
                               bearable(&caller, &waiting, already), &cut);

@@ -154,7 +154,7 @@ typedef struct {
     head_t head;
     int64_t at_ns, over_ns;
     uint32_t kind; /* do_t */
-    const char *service, *namespace_name, *caller, *version, *instance, *from_zone, *to_zone;
+    const char *service, *namespace_name, *caller, *protocol, *version, *instance, *from_zone, *to_zone;
     list_t weights; /* weight_spec_t: of versions or zones */
     uint32_t consecutive_errors, in_flight, pending, attempts, instances, port;
     double max_ejection_percent, interval_s, ejection_s, requests_per_s, timeout_s;

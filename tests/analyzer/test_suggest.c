@@ -91,7 +91,7 @@ TEST(where_there_is_nowhere_to_send_the_traffic_it_says_so) {
 /* A shop whose front waits for its advertisements: `slow` of 100 calls take `slow_ms`, of which `capped` end at a
  * timeout of one second that the front has already. Half of the front's requests need them; `failing` of these then
  * fail. */
-static testmesh_t *waiting(int slow, double slow_ms, int capped, int failing) {
+static testmesh_t *waiting(int slow, double slow_ms, int capped, int failing, int refused) {
     testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 44; i++) {
         bool bad = i >= 30;
@@ -108,7 +108,9 @@ static testmesh_t *waiting(int slow, double slow_ms, int capped, int failing) {
                 service_ms = 1500 + 20 * call;
                 client_ms = 1000;
             }
-            for (size_t k = 0; k < 4; k++) cell_request(served[k], FAILURE_NONE, (uint64_t)(service_ms * 1e6));
+            for (size_t k = 0; k < 4; k++)
+                cell_request(served[k], bad && call >= 100 - refused ? FAILURE_SERVER : FAILURE_NONE,
+                             (uint64_t)(service_ms * 1e6));
             sketch_add(&edge->client, (uint64_t)(client_ms * 1e6), 1);
             for (size_t k = 0; k < 2; k++) {
                 cell_request(front[k], bad && call < failing ? FAILURE_SERVER : FAILURE_NONE,
@@ -127,7 +129,7 @@ static double number_at(json_t *document, const char *part, const char *figure, 
 }
 
 TEST(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout) {
-    testmesh_t *mesh = waiting(80, 700, 50, 0);
+    testmesh_t *mesh = waiting(80, 700, 50, 0, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "set_timeout");
     double timeout_s = json_number_value(json_object_get(json_object_get(document, "action"), "timeout_s"));
@@ -149,7 +151,7 @@ TEST(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout) {
 }
 
 TEST(a_timeout_that_would_cut_every_call_for_a_short_wait_is_not_proposed) {
-    testmesh_t *mesh = waiting(100, 400, 0, 0);
+    testmesh_t *mesh = waiting(100, 400, 0, 0, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     CHECK(strstr(field(document, "sentence"), "would cut more than the waiting that it saves is worth") != NULL);
@@ -159,7 +161,15 @@ TEST(a_timeout_that_would_cut_every_call_for_a_short_wait_is_not_proposed) {
 }
 
 TEST(a_caller_that_fails_for_calls_that_it_gives_up_gets_no_earlier_timeout) {
-    testmesh_t *mesh = waiting(80, 700, 50, 50);
+    testmesh_t *mesh = waiting(80, 700, 50, 50, 0);
+    json_t *document = json_loads(mesh->suggestion, 0, NULL);
+    CHECK_TEXT(field(document, "kind"), "none");
+    json_decref(document);
+    mesh_free(mesh);
+}
+
+TEST(a_service_that_fails_gets_no_timeout) {
+    testmesh_t *mesh = waiting(60, 700, 40, 0, 50);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     json_decref(document);
@@ -167,7 +177,7 @@ TEST(a_caller_that_fails_for_calls_that_it_gives_up_gets_no_earlier_timeout) {
 }
 
 TEST(two_in_five_calls_are_not_cut_without_a_sign_that_the_caller_can_do_without) {
-    testmesh_t *mesh = waiting(40, 3000, 0, 0);
+    testmesh_t *mesh = waiting(40, 3000, 0, 0, 0);
     json_t *document = json_loads(mesh->suggestion, 0, NULL);
     CHECK_TEXT(field(document, "kind"), "none");
     CHECK(strstr(field(document, "sentence"), "would cut more than the waiting that it saves is worth") != NULL);
@@ -264,6 +274,7 @@ TEST_MAIN(TEST_CASE(a_failing_version_is_rolled_back_to_the_one_that_works),
           TEST_CASE(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout),
           TEST_CASE(a_timeout_that_would_cut_every_call_for_a_short_wait_is_not_proposed),
           TEST_CASE(a_caller_that_fails_for_calls_that_it_gives_up_gets_no_earlier_timeout),
+          TEST_CASE(a_service_that_fails_gets_no_timeout),
           TEST_CASE(two_in_five_calls_are_not_cut_without_a_sign_that_the_caller_can_do_without),
           TEST_CASE(an_abstention_is_over_when_a_change_is_proposed),
           TEST_CASE(a_surge_beyond_what_was_ever_borne_gets_a_limit_on_requests_in_flight),
