@@ -60,10 +60,10 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 message.max.bytes=10000000
 PROPERTIES
-run_kafka() { java -Xmx512m -cp "$libs/*" "$@"; }
-run_kafka kafka.tools.StorageTool format -t 5L6g3nShT-eMCtK--X86sw -c "$work/server.properties" >"$work/format.log" 2>&1 ||
+java=(java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*")
+"${java[@]}" kafka.tools.StorageTool format -t 5L6g3nShT-eMCtK--X86sw -c "$work/server.properties" >"$work/format.log" 2>&1 ||
     { tail -n 5 "$work/format.log"; echo "FAIL the broker's storage is formatted"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-run_kafka kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 &
+"${java[@]}" kafka.Kafka "$work/server.properties" >"$work/broker.log" 2>&1 &
 broker=$!
 for ((i = 0; i < 600; i++)); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
@@ -84,6 +84,6 @@ python3 tests/bench/kill.py --build "$build" --spans "$spans" --rate 40000 --kil
     --port "${PORTS:-20780}" "${flags[@]}" | tee "$work/out"
 line=$(tail -n 1 "$work/out")
 [[ $line =~ ^[0-9]+\ passed,\ [0-9]+\ failed$ ]] || line="0 passed, 1 failed"
-[[ $line == *", 0 failed" ]] || tail -n 5 "$work/broker.log"
+[[ $line == *", 0 failed" ]] || tail -n 20 "$work/broker.log"
 echo "$line, 0 skipped"
 [[ $line == *", 0 failed" ]]
