@@ -359,6 +359,18 @@ static void close_incident(analyzer_t *analyzer, uint32_t index, int64_t now_ns)
     analyzer->open_count--;
 }
 
+/* Whether anything in the incident deviated since it was last told: more services may be hurt, or more requests. */
+static bool has_news(const analyzer_t *analyzer, const incident_t *incident) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const trouble_t *trouble = &subject->tracks[t].trouble;
+            if (trouble->incident == incident->id && trouble->last_ns > incident->updated_ns) return true;
+        }
+    }
+    return false;
+}
+
 void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
     (void)bucket;
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
@@ -381,10 +393,10 @@ void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
         bool changed = rank_again(analyzer, incident);
         if (incident->id >= before) changed = true;
         suggest(analyzer, incident, now_ns, changed);
-        if (!changed) continue;
+        if (!changed && !has_news(analyzer, incident)) continue;
         weigh(analyzer, incident);
         incident->updated_ns = now_ns;
-        tell_report(analyzer, incident, now_ns);
+        if (changed) tell_report(analyzer, incident, now_ns);
         tell_incident(analyzer, incident);
     }
 }

@@ -1,3 +1,4 @@
+#include "collector/dialect/dialect.h"
 #include "tests/analyzer/mesh.h"
 
 enum { QUIET = 36, MINUTE = 6 };
@@ -79,7 +80,23 @@ TEST(a_second_fault_beside_an_old_one_is_told_apart) {
         if (i == QUIET + 29) CHECK_TEXT(mesh->first, "stock");
     }
     CHECK_TEXT(mesh->first, "mail");
-    CHECK(strstr(mesh->incident, "\"id\":\"2\"") != NULL);
+    buffer_byte(&mesh->told, '\0');
+    CHECK(strstr((const char *)mesh->told.data, "\nincident 2 ") != NULL);
+    mesh_free(mesh);
+}
+
+/* Its callers are hurt later than itself: the document says so, though the ranking is the same. */
+TEST(an_open_incident_is_told_again_while_it_goes_on) {
+    testmesh_t *mesh = mesh_new();
+    char opened[65536] = "";
+    for (int i = 0; i < QUIET + 20; i++) {
+        double stock_ms = i >= QUIET ? 200 : 5;
+        mesh_calls(mesh, "web", "stock", "v1", "stock-1", 40, 0, stock_ms, stock_ms + 2);
+        mesh_tick(mesh);
+        if (opened[0] == '\0' && mesh->reports > 0) (void)snprintf(opened, sizeof opened, "%s", mesh->incident);
+    }
+    CHECK(opened[0] != '\0');
+    CHECK(strcmp(opened, mesh->incident) != 0);
     mesh_free(mesh);
 }
 
@@ -193,6 +210,7 @@ TEST_MAIN(TEST_CASE(a_processor_without_headroom_is_told_when_it_stays_so),
           TEST_CASE(what_users_do_not_feel_keeps_no_incident_open),
           TEST_CASE(few_calls_on_each_of_many_ways_are_judged_together),
           TEST_CASE(a_second_fault_beside_an_old_one_is_told_apart),
+          TEST_CASE(an_open_incident_is_told_again_while_it_goes_on),
           TEST_CASE(after_a_long_absence_another_level_is_learned_and_not_told),
           TEST_CASE(told_calls_find_the_last_in_a_chain_of_figures),
           TEST_CASE(no_report_depends_on_what_comes_after_it),
