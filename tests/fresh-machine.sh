@@ -114,6 +114,11 @@ start_run() {
 stop_run() {
     kill -INT -- "-$running"
     wait "$running" || true
+    # The shell around it ends with the signal; demo.sh has its last word a moment later.
+    for ((i = 0; i < 100; i++)); do
+        ! grep -q '^stopped' "$root/run.log" || break
+        sleep 0.1
+    done
     ! curl -fs "$page/healthz" >/dev/null || fail "something still answers after Ctrl-C"
     grep -q '^stopped' "$root/run.log" || { tail "$root/run.log"; fail "it did not say that it stopped"; }
 }
