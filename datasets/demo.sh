@@ -31,17 +31,21 @@ get() {
     ) 2>/dev/null
 }
 
+# The last word, with what seismesh ended with.
+finish() {
+    trap '' INT TERM HUP
+    if [ "$1" = 0 ]; then say "stopped; the data is kept in $SEISMESH_DATA"; else say "seismesh ended with code $1"; fi
+    exit "$1"
+}
+
+# Ctrl-C reaches seismesh, too: it may be gone before we are asked to end it.
 stop() {
     trap '' INT TERM HUP
-    if [ -n "$server" ] && kill -0 "$server" 2>/dev/null; then
-        say "stopping: writing what is not on disk yet"
-        kill -TERM "$server"
-        wait "$server"
-        status=$?
-        if [ $status = 0 ]; then say "stopped; the data is kept in $SEISMESH_DATA"; else say "seismesh ended with code $status"; fi
-        exit $status
-    fi
-    exit 130
+    [ -n "$server" ] || exit 130
+    say "stopping: writing what is not on disk yet"
+    kill -TERM "$server" 2>/dev/null
+    wait "$server"
+    finish $?
 }
 
 # Waits until CONDITION (a command) holds, at most SECONDS; fails when the server has ended by itself.
@@ -92,6 +96,4 @@ if incident_open; then
 fi
 say "the page, until Ctrl-C: http://$SEISMESH_LISTEN_WEB/"
 wait "$server"
-status=$?
-trap '' INT TERM HUP
-exit $status
+finish $?
