@@ -42,9 +42,9 @@ static int phase_of(const http_connection_t *connection) {
 
 /* The socket stays open until libmicrohttpd has noticed: it owns the descriptor, and tells us before it closes it. */
 static void cut(http_connections_t *all, http_connection_t *connection, counter_t reason) {
+    counters_add(all->counters, reason, 1); /* first: whoever sees the end sees the count */
     (void)shutdown(connection->fd, SHUT_RDWR);
     http_connection_phase(connection, all, PHASE_WAITING);
-    counters_add(all->counters, reason, 1);
 }
 
 static void cut_overdue(http_connections_t *all) {
