@@ -91,6 +91,7 @@ static void read_loads(trial_t *trial, const json_t *loads) {
         const json_t *rate = json_object_get(load, "predicted_rate");
         copy(foretold->name, sizeof foretold->name, json_object_get(load, "target"));
         foretold->predicted_rate = json_is_number(rate) ? json_number_value(rate) : NAN;
+        foretold->highest_rate = json_number_value(json_object_get(load, "highest_seen_rate"));
     }
 }
 

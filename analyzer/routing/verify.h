@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     char name[ACTION_INSTANCE_BYTES];
     double predicted_rate; /* NAN = not told */
+    double highest_rate;   /* that it was seen to bear when it was proposed; 0 = not told */
 } foretold_load_t;
 
 typedef enum { TRIAL_PROPOSED, TRIAL_SEEN, TRIAL_PHASES } trial_phase_t;
