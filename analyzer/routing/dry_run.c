@@ -149,7 +149,7 @@ const char *dry_run_missing(const dry_run_t *run) {
 
 /* A target's share of errors and its latencies in this bucket, with what it did over the range as a prior. */
 static double fares(const target_t *target, histogram_t *latency) {
-    double usual = (target->whole.errors + 0.5) / (target->whole.requests + 1);
+    double usual = target->whole.requests > 0 ? target->whole.errors / target->whole.requests : 0;
     double total = histogram_total(&target->whole.latency);
     histogram_t prior = target->whole.latency;
     *latency = target->now.latency;
@@ -161,6 +161,7 @@ static double fares(const target_t *target, histogram_t *latency) {
 static range_t share_range(double share, double behind, double turned_away) {
     range_t range = {.value = share};
     stats_wilson(share * behind, behind, Z, &range.low, &range.high);
+    if (share <= 0) range.low = 0; /* not a rounding error above it */
     range.high = fmin(1, range.high + turned_away);
     return range;
 }
