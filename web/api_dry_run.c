@@ -107,7 +107,7 @@ static void summary(const replay_t *replay, const dry_point_t *total, char *out,
     char beyond[ACTION_INSTANCE_BYTES + 160];
     beyond_words(replay->run, beyond, sizeof beyond);
     (void)snprintf(out, size,
-                   "in these %llu minutes %s of %s requests failed; under the suggested routing %s would have (%s to "
+                   "In these %llu minutes %s of %s requests failed; under the suggested routing %s would have (%s to "
                    "%s), and the 99th percentile would have been %s instead of %s (%s to %s)%s",
                    (unsigned long long)replay->minutes, phrase_share(&a, total->errors_before),
                    phrase_count(&b, total->requests), phrase_share(&c, total->errors.value),
@@ -139,7 +139,7 @@ static void replay_it(replay_t *replay, uint64_t id) {
     dry_point_t total;
     const char *missing = dry_run_missing(replay->run);
     if (!dry_run_end(replay->run, add_point, replay, &total))
-        (void)snprintf(sentence, sizeof sentence, "no request of %s was seen in these %llu minutes, by target",
+        (void)snprintf(sentence, sizeof sentence, "No request of %s was seen in these %llu minutes, by target",
                        replay->trial.service, (unsigned long long)replay->minutes);
     else if (missing != NULL)
         (void)snprintf(sentence, sizeof sentence,

@@ -28,14 +28,14 @@ struct dry_run {
 };
 
 static const char *const reasons[ACTION_KINDS] = {
-    [ACTION_NONE] = "this suggestion changes nothing, so there is nothing to replay",
+    [ACTION_NONE] = "This suggestion changes nothing, so there is nothing to replay",
     [ACTION_CIRCUIT_BREAKER] =
-        "what a limit on requests in flight turns away depends on how many were under way at each "
+        "What a limit on requests in flight turns away depends on how many were under way at each "
         "moment, which buckets of ten seconds do not keep",
-    [ACTION_RATE_LIMIT] = "callers that are turned away try again or give up in ways that no recording tells",
-    [ACTION_CUT_RETRIES] = "retries are counted, but not which requests they saved",
+    [ACTION_RATE_LIMIT] = "Callers that are turned away try again or give up in ways that no recording tells",
+    [ACTION_CUT_RETRIES] = "Retries are counted, but not which requests they saved",
     [ACTION_SET_TIMEOUT] =
-        "how long calls wait is kept, but not what their callers would have done without the answers",
+        "How long calls wait is kept, but not what their callers would have done without the answers",
 };
 
 const char *dry_run_cannot(uint8_t action_kind) {

@@ -25,7 +25,8 @@ static double total_of(const double *counts, uint32_t parts) {
     return sum;
 }
 
-/* Shares of the parts before the change, as suggested, and since it; a sentence about the part that moved most. */
+/* Shares of the parts before the change, as suggested, and since it; a sentence about the part that moved most, of two
+ * the one that lost. */
 static json_t *seen_document(const trial_t *trial) {
     const recogniser_t *recogniser = recogniser_of(trial->action.kind);
     double before[PARTS_MAX] = {0}, after[PARTS_MAX] = {0}, farthest = -1;
@@ -37,14 +38,16 @@ static json_t *seen_document(const trial_t *trial) {
     recogniser->expect(trial, before, after);
     for (uint32_t i = 0; i < parts; i++) {
         double now = moved > 0 ? trial->moved[i] / moved : 0;
+        double way = fabs(now - before[i]) + (now < before[i] ? TIE : 0);
+        if (before[i] + after[i] + now <= 0) continue; /* no others */
         phrase_t a, b, c, when;
         (void)recogniser->part_name(trial, i, name, sizeof name);
         (void)json_array_append_new(list, json_pack("{ss,so,so,so}", "name", name, "before", number(before[i]),
                                                     "suggested", number(after[i]), "observed", number(now)));
-        if (fabs(now - before[i]) <= farthest + TIE) continue; /* of two, the first: the one that is named */
-        farthest = fabs(now - before[i]);
+        if (way <= farthest) continue;
+        farthest = way;
         (void)snprintf(sentence, sizeof sentence,
-                       "the change shows since %s: of %s, %s is now %s of the requests (%s before, %s suggested)",
+                       "The change shows since %s in the requests of %s: %s %s now, %s before, %s suggested",
                        phrase_time(&when, trial->since_ns), trial->service, name, phrase_share(&a, now),
                        phrase_share(&b, before[i]), phrase_share(&c, after[i]));
     }
@@ -100,8 +103,8 @@ static void figure_words(const char *what, const figure_t *figure, const foretol
 
 static json_t *verified_document(const trial_t *trial, const json_t *document, int64_t now_ns,
                                  const judgement_t *judgement) {
-    static const char *const words[] = {"", "it helped", "it had no clear effect",
-                                        "it made things worse: take it back with the command under \"undo\""};
+    static const char *const words[] = {"", "It helped", "It had no clear effect",
+                                        "It made things worse: take it back with the command under \"undo\""};
     char sentence[SENTENCE_MAX], errors[300], p99[300];
     phrase_t count, window;
     const char *undo = json_string_value(json_object_get(document, "undo"));

@@ -111,14 +111,14 @@ export const applied = (id, harmed) =>
         { name: 'v2', before: 0.1, suggested: 0, observed: 0 },
       ],
       sentence:
-        'the change shows since 2022-08-23 12:41:50 UTC: of boutique/cart, v2 is now 0 % of the requests (10 % before, 0 % suggested)',
+        'The change shows since 2022-08-23 12:41:50 UTC in the requests of boutique/cart: v2 0 % now, 10 % before, 0 % suggested',
     },
     waits_for: null,
     verified: {
       time_ms: now_ms - 3 * 60e3,
       verdict: harmed ? 'harmed' : 'helped',
       inside: !harmed,
-      sentence: harmed ? 'it made things worse' : 'it helped',
+      sentence: harmed ? 'It made things worse' : 'It helped',
       undo: harmed ? 'kubectl --namespace boutique delete virtualservice cart-seismesh' : null,
       window: { start_ms: now_ms - 5 * 60e3, end_ms: now_ms - 3 * 60e3 },
       requests: 12371,
@@ -163,7 +163,7 @@ export const dryRun = () => ({
   possible: true,
   why: null,
   sentence:
-    'in these 15 minutes 8.3 % of 92,700 requests failed; under the suggested routing 0.04 % would have',
+    'In these 15 minutes 8.3 % of 92,700 requests failed; under the suggested routing 0.04 % would have',
   minutes: 15,
   step_s: 10,
   range: { start_ms: now_ms - 15 * 60e3, end_ms: now_ms },
