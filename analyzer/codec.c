@@ -8,7 +8,7 @@
  *   varint n open incidents
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
- * learned anew, all else goes on.
+ * learned anew, all else goes on. Versions 1 and 2 did not note when a subject was first seen, nor answers of people.
  *
  * One list of fields serves both directions, so that they cannot drift apart. */
 #include "analyzer/state.h"
@@ -18,7 +18,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { VERSION = 2, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+enum { VERSION = 3, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
 
 /* A field list is walked with `out` set (writing) or with `in` set (reading). */
 typedef struct {
@@ -176,6 +176,7 @@ static void walk_key(walk_t *walk, subject_key_t *key) {
 
 static void walk_subject(walk_t *walk, subject_t *subject) {
     walk_u32(walk, &subject->entity, UINT32_MAX);
+    if (walk->version >= 3) walk_i64(walk, &subject->first_bucket);
     walk_i64(walk, &subject->last_bucket);
     bool flow = subject->flow != NULL;
     walk_bool(walk, &flow);
@@ -227,6 +228,7 @@ static void walk_incident(walk_t *walk, incident_t *incident) {
     walk_f64(walk, &incident->time_lost_s_per_minute);
     walk_u64(walk, &incident->suggestion);
     walk_u8(walk, &incident->suggestion_kind, UINT8_MAX);
+    if (walk->version >= 3) walk_u8(walk, &incident->answered, ANSWER_KINDS - 1);
     walk_u32(walk, &incident->suspect_count, SUSPECTS_MAX);
     for (uint32_t i = 0; i < incident->suspect_count; i++) walk_blame(walk, &incident->suspects[i]);
 }
@@ -317,6 +319,10 @@ err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
         analyzer_t old = *analyzer;
         *analyzer = *loaded;
         *loaded = old;
+        analyzer->answers = old.answers;
+        analyzer->answer_count = old.answer_count;
+        loaded->answers = NULL;
+        loaded->answer_count = 0;
     }
     analyzer_free(loaded);
     return ok ? ERR_OK : ERR_MALFORMED;

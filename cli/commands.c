@@ -24,11 +24,14 @@ const command_t commands[] = {
      "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n",
      command_replay},
     {"backtest", "run recorded telemetry through the analyzer, offline",
-     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n\n"
+     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n"
+     "                         [--incidents FILE]\n\n"
      "The same pipeline as the daemon's, in event time, as fast as it goes; several files are merged by event time.\n\n"
      "  --out FILE      a JSON list of {time, service, instance, signal, score, rank, incident}\n"
      "  --summary FILE  a JSON object of what was seen: spans, points, services, edges\n"
-     "  --suggestions FILE  a JSON list of what was suggested, and when (docs/api.md, Suggestion)\n" CONFIG_USAGE,
+     "  --suggestions FILE  a JSON list of what was suggested, and when (docs/api.md, Suggestion)\n"
+     "  --incidents FILE    a JSON list of the incidents as they were last told, explained (docs/api.md, "
+     "Incident)\n" CONFIG_USAGE,
      command_backtest},
     {"detect", "anomaly scores for one series",
      "[--period SECONDS] < IN.csv > OUT.csv\n\n"
