@@ -12,10 +12,10 @@
 #include <stdio.h>
 
 enum {
-    RUNNING_BUCKETS = 30,    /* a version that had no request for longer runs no more */
-    OLDER_BUCKETS = 6,       /* a service that was there so long before its version was not new itself */
-    DEPLOYED_BUCKETS = 90,   /* a deployment further back explains nothing */
-    ONSET_SLACK_S = 30,      /* how exactly an onset is known: it is the start of the window that showed it */
+    RUNNING_BUCKETS = 30,  /* a version that had no request for longer runs no more */
+    OLDER_BUCKETS = 6,     /* a service that was there so long before its version was not new itself */
+    DEPLOYED_BUCKETS = 90, /* a deployment further back explains nothing */
+    ONSET_SLACK_S = 30,    /* how exactly an onset is known: it is the start of the window that showed it */
     SENTENCE_PART_BYTES = 800
 };
 
@@ -148,8 +148,9 @@ static bool ran_out(const analyzer_t *analyzer, const incident_t *incident, cons
         if ((double)(track->trouble.onset_ns - began_ns) * 1e-9 > slack_s) continue;
         phrase_t seen, low, high;
         (void)snprintf(out->cause, sizeof out->cause, "%s of %s at %s, expected %s–%s", track_signal(analyzer, track),
-                       names_cstr(&analyzer->shard->names, blame->service), phrase_share(&seen, track->trouble.observed),
-                       phrase_share(&low, track->trouble.low), phrase_share(&high, track->trouble.high));
+                       names_cstr(&analyzer->shard->names, blame->service),
+                       phrase_share(&seen, track->trouble.observed), phrase_share(&low, track->trouble.low),
+                       phrase_share(&high, track->trouble.high));
         out->said.cause_kind = "saturation";
         return true;
     }

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double EXPECTED_ROOM = 1.5; /* times what was answered is normal, too */
-static const double WRONG_ROOM = 1.25;   /* times what was answered does not alarm … */
+static const double EXPECTED_ROOM = 1.5;                         /* times what was answered is normal, too */
+static const double WRONG_ROOM = 1.25;                           /* times what was answered does not alarm … */
 static const double WRONG_FACTOR_MAX = 4, WRONG_SHARE_MAX = 0.5; /* … but beyond these it does */
 static const double WRONG_EVIDENCE = 1;                          /* decades that each answer asks for more … */
 enum { WRONG_MAX = 3 };                                          /* … of so many */
@@ -78,8 +78,7 @@ static bool read_answer(const char *json, answer_t *answer) {
     return ok;
 }
 
-/* End of the newest bucket: what is said now counts behind it. */
-static int64_t seen_until(const analyzer_t *analyzer) {
+int64_t analyzer_seen_until(const analyzer_t *analyzer) {
     return analyzer->last_bucket == INT64_MIN ? 0 : bucket_end_ns(analyzer->last_bucket);
 }
 
@@ -95,11 +94,11 @@ void analyzer_forget(analyzer_t *analyzer, uint64_t id) {
         if (analyzer->answers[i].id == id) remove_at(analyzer, i);
 }
 
-int64_t analyzer_revoke(analyzer_t *analyzer, uint64_t id) {
-    int64_t at = seen_until(analyzer);
-    for (uint32_t i = 0; i < analyzer->answer_count; i++)
-        if (analyzer->answers[i].id == id && at < analyzer->answers[i].until_ns) analyzer->answers[i].until_ns = at;
-    return at;
+void analyzer_revoke(analyzer_t *analyzer, uint64_t id, int64_t until_ns) {
+    for (uint32_t i = 0; i < analyzer->answer_count; i++) {
+        answer_t *answer = &analyzer->answers[i];
+        if (answer->id == id && until_ns < answer->until_ns) answer->until_ns = until_ns;
+    }
 }
 
 err_t analyzer_answer(analyzer_t *analyzer, uint64_t id, uint64_t incident, int64_t *since_ns, int64_t until_ns,
@@ -107,13 +106,13 @@ err_t analyzer_answer(analyzer_t *analyzer, uint64_t id, uint64_t incident, int6
     answer_t answer = {.id = id, .incident = incident, .until_ns = until_ns};
     analyzer_forget(analyzer, id);
     for (uint32_t i = analyzer->answer_count; i-- > 0;)
-        if (analyzer->answers[i].until_ns <= seen_until(analyzer)) remove_at(analyzer, i);
+        if (analyzer->answers[i].until_ns <= analyzer_seen_until(analyzer)) remove_at(analyzer, i);
     bool read = read_answer(json, &answer);
     if (!read || analyzer->answer_count >= ANSWERS_MAX) {
         answer_fini(&answer);
         return read ? ERR_FULL : ERR_MALFORMED;
     }
-    if (*since_ns == INT64_MIN) *since_ns = seen_until(analyzer);
+    if (*since_ns == INT64_MIN) *since_ns = analyzer_seen_until(analyzer);
     answer.since_ns = *since_ns;
     analyzer->answers = memory_resize(analyzer->answers, (analyzer->answer_count + 1) * sizeof *analyzer->answers);
     analyzer->answers[analyzer->answer_count++] = answer;
@@ -171,8 +170,8 @@ static double wrong_level(const target_t *target, const track_t *track) {
     return fmin(target->seen * WRONG_ROOM, most);
 }
 
-/* What the answers in force say of a deviation of this size: the kind that covers it. *raised: decades that are asked of
- * it beside. */
+/* What the answers in force say of a deviation of this size: the kind that covers it. *raised: decades that are asked
+ * of it beside. */
 static answer_kind_t covered(const analyzer_t *analyzer, uint32_t service, const track_t *track, double observed,
                              int64_t now_ns, double *raised) {
     answer_kind_t by = ANSWER_NONE;
@@ -245,8 +244,7 @@ answer_kind_t answers_of(const analyzer_t *analyzer, uint64_t incident, int64_t 
             const track_t *track = &subject->tracks[t];
             double raised;
             if (track->trouble.incident != incident || !track_is_felt(track)) continue;
-            answer_kind_t by =
-                covered(analyzer, subject->key.service, track, track->trouble.observed, now_ns, &raised);
+            answer_kind_t by = covered(analyzer, subject->key.service, track, track->trouble.observed, now_ns, &raised);
             all_covered = all_covered && by != ANSWER_NONE;
             all_quiet = all_quiet && (by != ANSWER_NONE || muted(analyzer, subject->key.service, track, now_ns));
             if (covers != ANSWER_EXPECTED && by != ANSWER_NONE) covers = by;
@@ -259,7 +257,7 @@ answer_kind_t answers_of(const analyzer_t *analyzer, uint64_t incident, int64_t 
 }
 
 bool answers_clear(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
-    int64_t now_ns = seen_until(analyzer);
+    int64_t now_ns = analyzer_seen_until(analyzer);
     for (uint32_t i = 0; i < analyzer->answer_count; i++) {
         const answer_t *answer = &analyzer->answers[i];
         if (answer->culprit != NULL && answer->incident == incident && in_force(answer, now_ns) &&

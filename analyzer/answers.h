@@ -1,17 +1,16 @@
 /* answers: what people said about incidents and anomalies, and how the analyzer honours it.
  *
- *   expected  this is by design. What was seen, and up to half as much again, is normal for this service and signal from
- *             now on: it opens no incident and is learned.
- *   wrong     a false alarm. The bar rises for this service and signal: a decade of evidence more for each answer (three
- *             at most), and more than 1.25 times what was seen. It never rises above half of the requests failing, or
- *             four times the usual latency (the upper end of the expected range): beyond that it alarms as before.
- *             With a culprit: the incident was real, but this service did not do it; it is not called established then.
- *   mute      recorded, but not counted as trouble until then.
+ *   expected  this is by design. What was seen, and up to half as much again, is normal for this service and signal
+ * from now on: it opens no incident and is learned. wrong     a false alarm. The bar rises for this service and signal:
+ * a decade of evidence more for each answer (three at most), and more than 1.25 times what was seen. It never rises
+ * above half of the requests failing, or four times the usual latency (the upper end of the expected range): beyond
+ * that it alarms as before. With a culprit: the incident was real, but this service did not do it; it is not called
+ * established then. mute      recorded, but not counted as trouble until then.
  *
- * An answer is about signals of services ("targets"): all versions, instances and callers of the service together, since
- * instances come and go. It is in force for the buckets that end after `since` and not after `until`, in event time, so
- * that a replay honours it in the same buckets. An incident whose deviations are all expected, or all below the bar, is
- * closed. The store keeps answers (collector/store); the analyzer's own state does not. */
+ * An answer is about signals of services ("targets"): all versions, instances and callers of the service together,
+ * since instances come and go. It is in force for the buckets that end after `since` and not after `until`, in event
+ * time, so that a replay honours it in the same buckets. An incident whose deviations are all expected, or all below
+ * the bar, is closed. The store keeps answers (collector/store); the analyzer's own state does not. */
 #ifndef SEISMESH_ANALYZER_ANSWERS_H
 #define SEISMESH_ANALYZER_ANSWERS_H
 
@@ -33,8 +32,11 @@ answer_kind_t answer_kind(const char *name);
 err_t analyzer_answer(analyzer_t *analyzer, uint64_t id, uint64_t incident, int64_t *since_ns, int64_t until_ns,
                       const char *json);
 
-/* Ends an answer after the buckets seen so far; returns that moment. */
-int64_t analyzer_revoke(analyzer_t *analyzer, uint64_t id);
+/* End of the newest bucket seen, behind which what is said now counts; 0 before the first. */
+int64_t analyzer_seen_until(const analyzer_t *analyzer);
+
+/* Ends an answer with the buckets up to then. */
+void analyzer_revoke(analyzer_t *analyzer, uint64_t id, int64_t until_ns);
 
 /* Takes an answer out as if it had never been given. */
 void analyzer_forget(analyzer_t *analyzer, uint64_t id);

@@ -82,9 +82,11 @@ static void reason_words(const analyzer_t *analyzer, const incident_t *incident,
     if (incident->suspect_count == 0)
         (void)snprintf(out, size, "nothing in the call graph explains it");
     else if (answers_clear(analyzer, incident->id, first->service))
-        (void)snprintf(out, size, "not established: a person says that it was not %s", name_of(analyzer, first->service));
+        (void)snprintf(out, size, "not established: a person says that it was not %s",
+                       name_of(analyzer, first->service));
     else if (!incident->established && incident->suspect_count > 1 && first->score > 0)
-        (void)snprintf(out, size, "not established: %s weighs %s of what the first suspect does, too much to be cleared",
+        (void)snprintf(out, size,
+                       "not established: %s weighs %s of what the first suspect does, too much to be cleared",
                        name_of(analyzer, second->service), phrase_share(&share, second->score / first->score));
     else if (!incident->established)
         (void)snprintf(out, size, "not established: what each service calls explains what it shows");
@@ -208,7 +210,8 @@ static void requests_of(const analyzer_t *analyzer, const incident_t *incident, 
 }
 
 /* What the sentence is about: the culprit's strongest deviation; while there is none, where the story starts. */
-static json_t *explanation_of(const analyzer_t *analyzer, const incident_t *incident, account_t *account) {
+json_t *incident_explanation(const analyzer_t *analyzer, const incident_t *incident) {
+    account_t account;
     uint32_t subject = 0, track = 0;
     bool any = true;
     if (incident->established && incident->suspect_count > 0)
@@ -216,14 +219,13 @@ static json_t *explanation_of(const analyzer_t *analyzer, const incident_t *inci
     else
         any = first_failure(analyzer, incident, &subject, &track);
     if (!any) return json_null();
-    account_deviation(analyzer, incident, subject, track, account);
-    account->said.began_ns = incident->first_failure_ns;
-    return explain_document(&account->said);
+    account_deviation(analyzer, incident, subject, track, &account);
+    account.said.began_ns = incident->first_failure_ns;
+    return explain_document(&account.said);
 }
 
 char *incident_document(const analyzer_t *analyzer, const incident_t *incident) {
     char title[SENTENCE_BYTES] = "something deviates", first[EXPLAIN_EVIDENCE_BYTES] = "", id[24];
-    account_t account = {0};
     uint32_t subject, track;
     if (incident->suspect_count > 0) title_words(analyzer, &incident->suspects[0], title, sizeof title);
     if (first_failure(analyzer, incident, &subject, &track)) {
@@ -231,7 +233,7 @@ char *incident_document(const analyzer_t *analyzer, const incident_t *incident) 
         account_figures(analyzer, subject, track, &said);
         explain_deviation(&said, first, sizeof first);
     }
-    json_t *explanation = explanation_of(analyzer, incident, &account);
+    json_t *explanation = incident_explanation(analyzer, incident);
     const char *sentence = json_string_value(json_object_get(explanation, "sentence"));
     (void)snprintf(id, sizeof id, "%" PRIu64, incident->id);
     json_t *closed = incident->closed_ns == 0 ? json_null() : json_integer(incident->closed_ns / 1000000);

@@ -1,5 +1,5 @@
-/* explain: a deviation said by one fixed grammar, so that people learn to read it; the same object is in the API, on the
- * command line and on the page:
+/* explain: a deviation said by one fixed grammar, so that people learn to read it; the same object is in the API, on
+ * the command line and on the page:
  *
  *   <edge or service> <signal> is <seen>, expected <low>–<high> for this time (<n> requests in <window>, <m> windows of
  *   history); began <time>; <k> of <j> versions; likely cause <state change>, <n> pieces of evidence.
@@ -22,7 +22,7 @@ extern const char *const explain_units[]; /* "s", "ratio", "" */
 
 /* Texts are borrowed. */
 typedef struct {
-    const char *kind; /* "service", "edge", "version", "instance" */
+    const char *kind;                                  /* "service", "edge", "version", "instance" */
     const char *service, *caller, *version, *instance; /* NULL = none */
     const char *signal;                                /* "errors", "latency", "client latency", or a gauge's name */
     explain_unit_t unit;
@@ -30,8 +30,8 @@ typedef struct {
     double requests, window_s; /* the sample; requests 0 = nobody counts them */
     double history_windows;    /* behind the expected range */
     int64_t began_ns;
-    uint32_t versions_affected, versions;  /* of the service, running now; 0 = none is told */
-    const char *cause_kind, *cause_text;   /* "deploy", "saturation"; NULL = not established */
+    uint32_t versions_affected, versions;     /* of the service, running now; 0 = none is told */
+    const char *cause_kind, *cause_text;      /* "deploy", "saturation"; NULL = not established */
     char (*evidence)[EXPLAIN_EVIDENCE_BYTES]; /* sentences with numbers, without a full stop */
     uint32_t evidence_count;
 } explanation_t;

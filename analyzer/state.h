@@ -258,6 +258,8 @@ void account_suspect(const analyzer_t *analyzer, const incident_t *incident, con
 
 /* document.c: an incident's document for the API (docs/api.md), to be freed with free(). */
 char *incident_document(const analyzer_t *analyzer, const incident_t *incident);
+/* docs/api.md: Explanation, or null when nothing is left that deviates; a new reference. */
+json_t *incident_explanation(const analyzer_t *analyzer, const incident_t *incident);
 
 /* answers.c: takes what is answered for off this tick's verdicts. */
 void answers_apply(analyzer_t *analyzer, int64_t now_ns);

@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cli/answering.h"
 #include "cli/pipeline.h"
 #include "collector/journal/journal.h"
 #include "collector/receive/receiver.h"
@@ -26,6 +27,7 @@ struct daemon {
     otlp_out_t *forward;
     receiver_t *http, *grpc;
     web_t *web;
+    answering_t answering;
     const char **dialect_names;
     intake_t intake;
     pthread_t folder;
@@ -55,7 +57,7 @@ static void on_span(void *context, const folded_span_t *span) {
 static void on_anomaly(void *context, const anomaly_t *a) {
     daemon_t *daemon = context;
     store_anomaly(daemon->store, a->time_ns, a->entity, a->signal, a->score, a->observed, a->expected, a->low, a->high,
-                  a->incident);
+                  a->incident, a->explanation);
 }
 
 static void on_incident(void *context, uint64_t incident, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
@@ -263,6 +265,7 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     if (err == ERR_OK && state.len > 0) err = fold_load(fold, state);
     if (err == ERR_OK) err = store_state(daemon->store, "analyzer", &state);
     if (err == ERR_OK && state.len > 0) err = analyzer_load(daemon->pipeline.analyzer, state);
+    if (err == ERR_OK) err = answering_init(&daemon->answering, &daemon->pipeline, daemon->store, daemon->clock);
     if (err != ERR_OK)
         (void)snprintf(why, why_size,
                        "the state in %s cannot be read (%s); start with another data directory (--data DIR), or move "
@@ -358,17 +361,19 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
     }
     daemon->dialect_names = pipeline_dialect_names(&daemon->pipeline);
     web_config_t web = {.host = address.host, .port = address.port, .names = c->listen_web_names};
-    web_context_t context = {.store_path = store_path(daemon->store),
-                             .store = daemon->store,
-                             .counters = &daemon->counters,
-                             .clock = daemon->clock,
-                             .version = SEISMESH_VERSION,
-                             .listen_otlp_grpc = c->listen_otlp_grpc,
-                             .listen_otlp_http = c->listen_otlp_http,
-                             .listen_web = c->listen_web,
-                             .dialects = daemon->dialect_names,
-                             .dialect_set = daemon->pipeline.dialects,
-                             .status = {.context = daemon, .fill = fill_status, .band = fill_band}};
+    web_context_t context = {
+        .store_path = store_path(daemon->store),
+        .store = daemon->store,
+        .counters = &daemon->counters,
+        .clock = daemon->clock,
+        .version = SEISMESH_VERSION,
+        .listen_otlp_grpc = c->listen_otlp_grpc,
+        .listen_otlp_http = c->listen_otlp_http,
+        .listen_web = c->listen_web,
+        .dialects = daemon->dialect_names,
+        .dialect_set = daemon->pipeline.dialects,
+        .status = {.context = daemon, .fill = fill_status, .band = fill_band},
+        .answers = {.context = &daemon->answering, .give = answering_give, .revoke = answering_revoke}};
     return web_start(&web, &context, &daemon->web, why, why_size);
 }
 
@@ -440,6 +445,7 @@ void daemon_stop(daemon_t *daemon) {
     if (daemon->forward != NULL) otlp_out_stop(daemon->forward);
     if (daemon->journal != NULL) journal_close(daemon->journal);
     if (daemon->store != NULL) store_close(daemon->store);
+    answering_fini(&daemon->answering);
     pipeline_fini(&daemon->pipeline);
     free(daemon->dialect_names);
     free(daemon);

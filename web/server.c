@@ -200,7 +200,7 @@ static bool may_enter(web_t *web, struct MHD_Connection *connection, web_request
     const char *id, *allow;
     const route_t *route = route_find(method, request->target, &id, &allow);
     if (route != NULL && route_only_asks(route)) return true;
-    if (strcmp(method, "POST") == 0 &&
+    if ((strcmp(method, "POST") == 0 || strcmp(method, "DELETE") == 0) &&
         !guard_post(host, header_of(connection, "Origin"), header_of(connection, "Sec-Fetch-Site"),
                     header_of(connection, "X-Seismesh"))) {
         answer_error(request, 403, "forbidden", NULL,
