@@ -108,8 +108,11 @@ int command_answer(int argc, char **argv) {
     client_t client = {.api = {.command = argv[0], .server = API_SERVER_DEFAULT}, .who = getenv("USER")};
     const struct {
         const char *name, **value;
-    } options[] = {{"--server", &client.api.server}, {"--for", &client.until},       {"--note", &client.note},
-                   {"--who", &client.who},           {"--culprit", &client.culprit}};
+    } options[] = {{"--server", &client.api.server},
+                   {"--for", &client.until},
+                   {"--note", &client.note},
+                   {"--who", &client.who},
+                   {"--culprit", &client.culprit}};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         int misused = command_option(options[i].name, &argc, argv, options[i].value);
         if (misused != EXIT_FINE) return misused;
@@ -122,7 +125,8 @@ int command_answer(int argc, char **argv) {
     else if (argc == 3 && strcmp(argv[1], "revoke") == 0)
         status = change(&client, "DELETE", "/answers/", argv[2], "", NULL);
     else if (argc != 3)
-        status = command_misused(argv[0], "say which one and what it is, such as 'answer 12 expected', or 'answer list'");
+        status =
+            command_misused(argv[0], "say which one and what it is, such as 'answer 12 expected', or 'answer list'");
     else if (strcmp(argv[2], "expected") != 0 && strcmp(argv[2], "wrong") != 0 && strcmp(argv[2], "mute") != 0)
         status = command_misused(argv[0], "an answer is expected, wrong or mute, not '%s'", argv[2]);
     else

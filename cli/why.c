@@ -32,8 +32,8 @@ static void print_why(const json_t *why) {
     const json_t *culprit = json_object_get(why, "culprit");
     if (text_of(culprit, "reason")[0] != '\0') {
         bool established = json_is_true(json_object_get(culprit, "established"));
-        print_text(established ? "\nculprit " : "\nculprit not established, first suspect ", text_of(culprit, "service"),
-                   ": ");
+        print_text(established ? "\nculprit " : "\nculprit not established, first suspect ",
+                   text_of(culprit, "service"), ": ");
         print_text("", text_of(culprit, "reason"), "\n");
     }
     const json_t *suspects = json_object_get(why, "suspects");

@@ -1,5 +1,5 @@
-/* /api/v1/answers, and what people say of an incident or anomaly: POST /api/v1/incidents/{id}/answer. Each answer, given,
- * taken back or refused, is a line in the log. */
+/* /api/v1/answers, and what people say of an incident or anomaly: POST /api/v1/incidents/{id}/answer. Each answer,
+ * given, taken back or refused, is a line in the log. */
 #include "web/documents.h"
 #include "web/internal.h"
 #include "web/routes.h"
@@ -26,8 +26,7 @@ json_t *document_answer(const query_answer_t *answer) {
     json_object_set_new(document, "incident", value_id(answer->incident));
     json_object_set_new(document, "given_ms", value_ms(answer->given_ns));
     json_object_set_new(document, "since_ms", value_ms(answer->since_ns));
-    json_object_set_new(document, "until_ms",
-                        answer->until_ns == INT64_MAX ? json_null() : value_ms(answer->until_ns));
+    json_object_set_new(document, "until_ms", answer->until_ns == INT64_MAX ? json_null() : value_ms(answer->until_ns));
     json_object_set_new(document, "revoked_ms", answer->revoked_ns == 0 ? json_null() : value_ms(answer->revoked_ns));
     json_object_set_new(document, "in_force", json_boolean(answer->in_force));
     return document;
@@ -130,8 +129,8 @@ static bool read_body(web_request_t *request, const json_t *body, given_t *given
     }
     if (!read_until(request, until, given)) return false;
     given->document = json_pack("{ss,so,so,so}", "answer", answer_names[given->kind], "culprit",
-                                value_name(culprit == NULL ? "" : culprit), "note", value_name(note == NULL ? "" : note),
-                                "who", value_name(who == NULL ? "" : who));
+                                value_name(culprit == NULL ? "" : culprit), "note",
+                                value_name(note == NULL ? "" : note), "who", value_name(who == NULL ? "" : who));
     return true;
 }
 
@@ -155,8 +154,10 @@ static bool take_anomaly(void *context, const query_anomaly_t *anomaly) {
                                json_object_get(document, "signal"), "unit", json_object_get(document, "unit"), "seen",
                                json_object_get(document, "seen"), "low", json_object_get(expected, "low"), "high",
                                json_object_get(expected, "high"));
-    if (document != NULL) (void)json_object_set_new(given->document, "targets", json_pack("[o]", target));
-    else json_decref(target);
+    if (document != NULL)
+        (void)json_object_set_new(given->document, "targets", json_pack("[o]", target));
+    else
+        json_decref(target);
     json_decref(document);
     return false;
 }

@@ -1,5 +1,5 @@
-/* /api/v1/why/{id}: the explanation of an incident ("12") or of an anomaly ("a345"), with who is suspected and what people
- * said. The same object is what `seismesh why` prints. */
+/* /api/v1/why/{id}: the explanation of an incident ("12") or of an anomaly ("a345"), with who is suspected and what
+ * people said. The same object is what `seismesh why` prints. */
 #include "web/documents.h"
 #include "web/routes.h"
 #include "web/values.h"
@@ -57,11 +57,11 @@ void api_why(web_request_t *request) {
     why_t why = {.query = request->query};
     err_t err = finding_id(request->id, &id, &anomaly) ? load(request, id, anomaly, &why) : ERR_NOT_FOUND;
     if (err == ERR_OK && json_is_object(why.explanation)) {
-        json_t *document = json_pack("{ss,ss,so,so,so,so,so,so}", "id", request->id, "about",
-                                     anomaly ? "anomaly" : "incident", "incident", value_id(why.incident_id), "state",
-                                     member(why.incident, "state"), "culprit", member(why.incident, "culprit"),
-                                     "suspects", member(why.incident, "suspects"), "answered",
-                                     member(why.incident, "answered"), "answers", member(why.incident, "answers"));
+        json_t *document =
+            json_pack("{ss,ss,so,so,so,so,so,so}", "id", request->id, "about", anomaly ? "anomaly" : "incident",
+                      "incident", value_id(why.incident_id), "state", member(why.incident, "state"), "culprit",
+                      member(why.incident, "culprit"), "suspects", member(why.incident, "suspects"), "answered",
+                      member(why.incident, "answered"), "answers", member(why.incident, "answers"));
         (void)json_object_update_missing(document, why.explanation);
         answer_json(request, 200, document);
     } else if (err == ERR_OK) {
