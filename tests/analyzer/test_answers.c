@@ -201,11 +201,13 @@ TEST(after_a_restart_it_goes_on_as_if_nothing_had_happened) {
             analyzer_save(mesh->analyzer, &state);
             int64_t since_ns = (mesh->bucket - 5) * BUCKET_NS;
             json_t *incident = json_loads(mesh->incident, 0, NULL);
-            json_t *document = json_pack("{ss,sO}", "answer", "mute", "targets", json_object_get(incident, "deviations"));
+            json_t *document =
+                json_pack("{ss,sO}", "answer", "mute", "targets", json_object_get(incident, "deviations"));
             char *json = json_dumps(document, JSON_COMPACT);
             analyzer_free(mesh->analyzer);
             mesh->analyzer = analyzer_new(&config, mesh_sink(mesh));
-            CHECK_EQUAL(analyzer_answer(mesh->analyzer, 1, 1, &since_ns, (mesh->bucket + 15) * BUCKET_NS, json), ERR_OK);
+            CHECK_EQUAL(analyzer_answer(mesh->analyzer, 1, 1, &since_ns, (mesh->bucket + 15) * BUCKET_NS, json),
+                        ERR_OK);
             CHECK_EQUAL(analyzer_load(mesh->analyzer, buffer_slice(&state)), ERR_OK);
             buffer_fini(&state);
             free(json);
@@ -235,7 +237,11 @@ TEST(answers_are_bounded_and_those_that_are_over_make_room) {
 
 TEST(what_is_no_answer_is_refused) {
     static const char *const bad[] = {
-        "", "[]", "{}", "{\"answer\":\"perhaps\",\"targets\":[]}", "{\"answer\":\"mute\"}",
+        "",
+        "[]",
+        "{}",
+        "{\"answer\":\"perhaps\",\"targets\":[]}",
+        "{\"answer\":\"mute\"}",
         "{\"answer\":\"mute\",\"targets\":[{\"service\":\"a\"}]}",
         "{\"answer\":\"mute\",\"targets\":[{\"service\":1,\"signal\":\"errors\",\"seen\":1,\"high\":1}]}",
         "{\"answer\":\"expected\",\"targets\":[{\"service\":\"a\",\"signal\":\"errors\",\"seen\":\"x\",\"high\":1}]}"};

@@ -11,8 +11,8 @@ static double uniform(uint64_t *random) {
 }
 
 static const char *pick(uint64_t *random) {
-    static const char *const names[] = {"cart", "shop/front", "a is b", "x, expected 3", "v2 (old)", "sérvice–1", "1 of 2 versions",
-                                        "shop/payments@eu; began"};
+    static const char *const names[] = {"cart",     "shop/front", "a is b",          "x, expected 3",
+                                        "v2 (old)", "sérvice–1",  "1 of 2 versions", "shop/payments@eu; began"};
     return names[test_random(random) % (sizeof names / sizeof names[0])];
 }
 
@@ -45,7 +45,8 @@ static explanation_t make(uint64_t *random, char (*evidence)[EXPLAIN_EVIDENCE_BY
     return e;
 }
 
-/* Two digits are told below ten, whole numbers above: within a twentieth. What is less than 0.0001 is told as nothing. */
+/* Two digits are told below ten, whole numbers above: within a twentieth. What is less than 0.0001 is told as nothing.
+ */
 static bool near(const char *text, double value) {
     double told;
     if (!said_number(text, &told)) return false;
@@ -55,7 +56,8 @@ static bool near(const char *text, double value) {
 static bool says_number(const char *text, const char *words, double value) {
     char *end, plain[64];
     size_t n = 0;
-    for (; *text != '\0' && n + 1 < sizeof plain && (isdigit((unsigned char)*text) || *text == ',' || *text == '.'); text++)
+    for (; *text != '\0' && n + 1 < sizeof plain && (isdigit((unsigned char)*text) || *text == ',' || *text == '.');
+         text++)
         if (*text != ',') plain[n++] = *text;
     plain[n] = '\0';
     double told = strtod(plain, &end);
@@ -66,8 +68,8 @@ static bool says_began(const char *text, int64_t began_ns) {
     char again[64];
     time_t seconds = (time_t)(began_ns / 1000000000);
     struct tm parts;
-    return gmtime_r(&seconds, &parts) != NULL &&
-           strftime(again, sizeof again, "%Y-%m-%d %H:%M:%S UTC", &parts) > 0 && strcmp(again, text) == 0;
+    return gmtime_r(&seconds, &parts) != NULL && strftime(again, sizeof again, "%Y-%m-%d %H:%M:%S UTC", &parts) > 0 &&
+           strcmp(again, text) == 0;
 }
 
 static bool says_subject(const char *text, const explanation_t *e) {
@@ -125,7 +127,8 @@ TEST(the_sentence_is_made_of_the_documents_members) {
 }
 
 TEST(no_figure_that_is_none_is_in_a_document) {
-    explanation_t e = {.kind = "service", .service = "cart", .signal = "latency", .seen = NAN, .low = -INFINITY, .high = NAN};
+    explanation_t e = {
+        .kind = "service", .service = "cart", .signal = "latency", .seen = NAN, .low = -INFINITY, .high = NAN};
     json_t *document = explain_document(&e);
     char *text = json_dumps(document, 0);
     REQUIRE(text != NULL);
@@ -269,4 +272,5 @@ TEST_MAIN(TEST_CASE(every_sentence_reads_back_by_the_grammar), TEST_CASE(the_sen
           TEST_CASE(no_figure_that_is_none_is_in_a_document), TEST_CASE(slowness_is_no_cause),
           TEST_CASE(a_version_that_came_before_it_began_and_shows_it_is_the_cause),
           TEST_CASE(a_version_that_is_fine_is_not_the_cause), TEST_CASE(what_was_there_from_the_start_was_not_deployed),
-          TEST_CASE(a_state_of_before_knows_no_deployment_and_goes_on), TEST_CASE(generated_incidents_are_all_explained))
+          TEST_CASE(a_state_of_before_knows_no_deployment_and_goes_on),
+          TEST_CASE(generated_incidents_are_all_explained))

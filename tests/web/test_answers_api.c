@@ -81,8 +81,8 @@ TEST(no_other_site_can_answer_or_take_back) {
                                           "X-Seismesh: 1\nOrigin: http://elsewhere.example",
                                           "X-Seismesh: 1\nSec-Fetch-Site: cross-site"};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        json_decref(ask_json(&server, "POST", "/api/v1/incidents/1/answer", headers[i], "{\"answer\":\"wrong\"}",
-                             &status));
+        json_decref(
+            ask_json(&server, "POST", "/api/v1/incidents/1/answer", headers[i], "{\"answer\":\"wrong\"}", &status));
         CHECK_EQUAL(status, 403);
         json_decref(ask_json(&server, "DELETE", "/api/v1/answers/1", headers[i], NULL, &status));
         CHECK_EQUAL(status, 403);
@@ -95,11 +95,18 @@ TEST(no_other_site_can_answer_or_take_back) {
 }
 
 TEST(what_is_no_answer_is_refused) {
-    static const char *const bodies[] = {
-        "", "[]", "{}", "{\"answer\":1}", "{\"answer\":\"maybe\"}", "{\"answer\":\"mute\",\"until\":\"yesterday\"}",
-        "{\"answer\":\"mute\",\"until\":\"-2h\"}", "{\"answer\":\"mute\",\"until\":\"2001-01-01T00:00:00Z\"}",
-        "{\"answer\":\"mute\",\"culprit\":\"shop/cart\"}", "{\"answer\":\"mute\",\"colour\":\"red\"}",
-        "{\"answer\":\"mute\",\"answer\":\"wrong\"}", "{\"answer\":\"mute\",\"note\":7}"};
+    static const char *const bodies[] = {"",
+                                         "[]",
+                                         "{}",
+                                         "{\"answer\":1}",
+                                         "{\"answer\":\"maybe\"}",
+                                         "{\"answer\":\"mute\",\"until\":\"yesterday\"}",
+                                         "{\"answer\":\"mute\",\"until\":\"-2h\"}",
+                                         "{\"answer\":\"mute\",\"until\":\"2001-01-01T00:00:00Z\"}",
+                                         "{\"answer\":\"mute\",\"culprit\":\"shop/cart\"}",
+                                         "{\"answer\":\"mute\",\"colour\":\"red\"}",
+                                         "{\"answer\":\"mute\",\"answer\":\"wrong\"}",
+                                         "{\"answer\":\"mute\",\"note\":7}"};
     server_t server;
     REQUIRE(server_start(&server, true, 0));
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) CHECK_EQUAL(answer(&server, bodies[i]), 400);
@@ -148,7 +155,8 @@ TEST(answers_that_are_over_make_room_in_the_store) {
     long status;
     REQUIRE(server_start(&server, true, 0));
     for (uint64_t id = 1; id <= STORE_ANSWERS_MAX + 20; id++) {
-        store_answer_t given = {.id = id, .incident = 1, .given_ns = (int64_t)id, .since_ns = 100, .until_ns = 50, .json = "{}"};
+        store_answer_t given = {
+            .id = id, .incident = 1, .given_ns = (int64_t)id, .since_ns = 100, .until_ns = 50, .json = "{}"};
         if (id == 1) given.until_ns = INT64_MAX; /* in force: it stays */
         CHECK_EQUAL(store_answer(server.filled.store, &given), ERR_OK);
     }
@@ -161,7 +169,8 @@ TEST(answers_that_are_over_make_room_in_the_store) {
         for (size_t i = 0; i < json_array_size(answers); i++)
             first |= json_integer_value(json_object_get(json_array_get(answers, i), "id")) == 1;
         const char *next = text(list, "next");
-        (void)snprintf(path, sizeof path, next[0] == '\0' ? "" : "/api/v1/answers?state=all&limit=1000&cursor=%s", next);
+        (void)snprintf(path, sizeof path, next[0] == '\0' ? "" : "/api/v1/answers?state=all&limit=1000&cursor=%s",
+                       next);
         json_decref(list);
     }
     CHECK_EQUAL(kept, STORE_ANSWERS_MAX);
