@@ -152,7 +152,7 @@ export const abstention = () =>
 
 const explanation = {
   sentence:
-    'boutique/frontend > boutique/cart client latency is 1.7 s, expected 8 ms–21 ms for this time (62,400 requests in 60 s, 174 windows of history); began 2026-03-03 12:36:50 UTC; 1 of 2 versions; likely cause the deployment of version v2 of boutique/cart, first seen 2026-03-03 12:36:30 UTC, 3 pieces of evidence.',
+    'boutique/frontend > boutique/cart client latency is 1.7 s, expected 8 ms–21 ms for this time (62,400 requests in 60 s, 174 windows of history); began 2022-08-23 12:36:50 UTC; 1 of 2 versions; likely cause the deployment of version v2 of boutique/cart, first seen 2022-08-23 12:36:30 UTC, 3 pieces of evidence.',
   subject: {
     kind: 'edge',
     service: 'boutique/cart',

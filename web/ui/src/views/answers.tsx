@@ -51,7 +51,12 @@ export const Given = ({ answer }: { answer: Answer }) => {
       )}
       {answer.who && <span>says {answer.who} </span>}
       {answer.note && <span class="answer-note">“{answer.note}” </span>}
-      <button type="button" class="plain" disabled={busy} onClick={() => void change(() => takeBack(answer))}>
+      <button
+        type="button"
+        class="button button-small"
+        disabled={busy}
+        onClick={() => void change(() => takeBack(answer))}
+      >
         {words.undo}
       </button>
       {failure && (
@@ -91,6 +96,7 @@ export const AnswerRow = ({ incident, whole = false }: { incident: Incident; who
         <button
           key={verb}
           type="button"
+          class="button"
           disabled={busy}
           title={words.help[verb]}
           onClick={() => void change(() => give(incident, note ? { answer: verb, note } : { answer: verb }))}
@@ -117,7 +123,7 @@ export const NotThisOne = ({ incident, suspect }: { incident: Incident; suspect:
     <>
       <button
         type="button"
-        class="plain small"
+        class="button button-small"
         disabled={busy}
         title={words.help.culprit}
         onClick={() => void change(() => give(incident, { answer: 'wrong', culprit: suspect.service }))}
