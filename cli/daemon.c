@@ -92,7 +92,7 @@ static err_t checkpoint(daemon_t *daemon) {
     fold_t *fold = daemon->pipeline.fold;
     buffer_t fold_state = {0}, analyzer_state = {0}, journal_state = {0};
     fold_save(fold, &fold_state);
-    analyzer_save(daemon->pipeline.analyzer, &analyzer_state);
+    pipeline_save_analyzer(&daemon->pipeline, &analyzer_state);
     journal_save(daemon->journal, &journal_state);
     store_state_t states[] = {{"fold", buffer_slice(&fold_state)},
                               {"analyzer", buffer_slice(&analyzer_state)},
