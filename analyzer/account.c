@@ -233,8 +233,9 @@ static void add_versions(const analyzer_t *analyzer, const explanation_t *counte
                          account_t *out) {
     char text[SENTENCE_PART_BYTES];
     if (shows == NULL || counted->versions < 2 || counted->versions_affected == counted->versions) return;
-    (void)snprintf(text, sizeof text, "%u of %u versions show it, among them %s", counted->versions_affected,
-                   counted->versions, names_cstr(&analyzer->shard->names, shows->key.part));
+    (void)snprintf(text, sizeof text, "%u of %u versions show%s %s", counted->versions_affected, counted->versions,
+                   counted->versions_affected == 1 ? "s it:" : " it, among them",
+                   names_cstr(&analyzer->shard->names, shows->key.part));
     add_evidence(out, text);
 }
 

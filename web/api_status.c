@@ -104,6 +104,10 @@ static json_t *health_document(web_t *web, query_t *query, const query_status_t 
         say_hurt(sentence, &front, store->event_ns);
     else
         say_healthy(sentence, &front, covered_seconds(store, start_ns, store->event_ns + 1));
+    size_t len = strlen(sentence);
+    if (err == ERR_OK && hurt.answered > 0)
+        (void)snprintf(sentence + len, sizeof sentence - len, " %u known incident%s not counted.", hurt.answered,
+                       hurt.answered == 1 ? " is" : "s are");
     health_fini(&hurt);
     return json_pack("{ss,so}", "level", health_names[level], "sentence", value_text(slice_text(sentence)));
 }

@@ -71,6 +71,7 @@ static bool add_incident(void *context, const query_incident_t *incident) {
     if (incident->closed_ns != 0 && incident->closed_ns <= loading->at_ns) return true;
     json_t *document = document_incident(loading->query, incident);
     if (json_is_string(json_object_get(document, "answered"))) { /* people know: it is no news of how the mesh is */
+        loading->list->answered++;
         json_decref(document);
         return true;
     }

@@ -26,6 +26,14 @@ static bool level_is(const server_t *server, const char *level) {
     return same;
 }
 
+static bool health_says(const server_t *server, const char *words) {
+    long status;
+    json_t *document = ask_json(server, "GET", "/api/v1/status", NULL, NULL, &status);
+    bool says = strstr(text(json_object_get(document, "health"), "sentence"), words) != NULL;
+    json_decref(document);
+    return says;
+}
+
 static long answer(const server_t *server, const char *body) {
     long status;
     json_decref(ask_json(server, "POST", "/api/v1/incidents/1/answer", own, body, &status));
@@ -49,6 +57,7 @@ TEST(an_answered_incident_does_not_count_until_it_is_taken_back) {
         CHECK_EQUAL(json_array_size(json_object_get(given, "targets")), 1);
         CHECK(json_is_null(json_object_get(given, "until_ms")) == (strcmp(answers[i], "mute") != 0));
         CHECK(level_is(&server, "ok"));
+        CHECK(health_says(&server, "1 known incident is not counted."));
         json_t *incident = ask_json(&server, "GET", "/api/v1/incidents/1", NULL, NULL, &status);
         CHECK_TEXT(text(incident, "answered"), answers[i]);
         CHECK_EQUAL(json_array_size(json_object_get(incident, "answers")), 1);

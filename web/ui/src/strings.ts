@@ -80,7 +80,7 @@ export const text = {
     known: 'Known, and not counted',
     notThis: 'Not this one',
     verb: { expected: 'Expected', mute: 'Mute 2 h', wrong: 'False alarm' },
-    state: { expected: '✓ expected', mute: '⏸ muted', wrong: '✗ false alarm' },
+    state: { expected: 'expected', mute: 'muted', wrong: 'false alarm' },
     help: {
       expected:
         'It is by design: what was seen, and up to half as much again, is normal for these signals from now on.',
