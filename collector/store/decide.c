@@ -2,8 +2,6 @@
 #include "collector/store/sql.h"
 #include "collector/store/store.h"
 
-enum { DECIDE_WAIT_MS = 5000 };
-
 static err_t check_open(sqlite3 *db, int64_t suggestion) {
     sqlite3_stmt *statement;
     err_t err = sql_prepare(db,
@@ -35,14 +33,9 @@ static err_t put_decision(sqlite3 *db, int64_t suggestion, const char *decision,
 err_t store_decide(store_t *store, uint64_t suggestion, const char *decision, const char *reason, int64_t time_ns) {
     if (strcmp(decision, "accepted") != 0 && strcmp(decision, "dismissed") != 0) return ERR_INVALID;
     sqlite3 *db;
-    err_t err = sql_open(store_path(store), SQLITE_OPEN_READWRITE, &db);
+    err_t err = sql_begin(store_path(store), &db);
     if (err != ERR_OK) return err;
-    (void)sqlite3_busy_timeout(db, DECIDE_WAIT_MS);
-    err = sql_exec(db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE");
-    if (err == ERR_OK) err = check_open(db, (int64_t)suggestion);
+    err = check_open(db, (int64_t)suggestion);
     if (err == ERR_OK) err = put_decision(db, (int64_t)suggestion, decision, reason, time_ns);
-    if (err == ERR_OK) err = sql_exec(db, "COMMIT");
-    if (sqlite3_get_autocommit(db) == 0) (void)sql_exec(db, "ROLLBACK");
-    (void)sqlite3_close(db);
-    return err;
+    return sql_end(db, err);
 }
