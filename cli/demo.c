@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DEMO_NOTICE "demo data: Accept changes the simulated mesh"
+
 typedef struct {
     const char *speed_text, *seed_text, *for_text;
     const char *to, *server; /* NULL: a daemon of its own */
@@ -187,7 +189,7 @@ static bool look_at_server(demo_t *demo) {
 
 static bool start_daemon(demo_t *demo) {
     free(demo->config.web_notice);
-    demo->config.web_notice = memory_text("demo data");
+    demo->config.web_notice = memory_text(DEMO_NOTICE);
     return choose_folder(demo) &&
            daemon_start(&demo->config, &clock_system, &demo->daemon, demo->why, sizeof demo->why) == ERR_OK;
 }

@@ -23,8 +23,7 @@ enum { DEMO_CHANGES_MAX = 16 };
 /* A suggestion that was accepted, and so done to the simulated mesh. */
 typedef struct {
     uint64_t id;
-    char service[128];
-    bool undone;
+    char service[128]; /* "" = it could not be done */
 } demo_change_t;
 
 typedef struct {
@@ -41,9 +40,9 @@ typedef struct {
 double demo_story_s(const demo_story_t *story);
 /* One line with the time; "%s" in `format` once, for a text that telemetry may have named. */
 void demo_say(const demo_story_t *story, const char *format, const char *text);
-/* Looks at the server: tells what is new, does to the mesh what was accepted, undoes what was dismissed after that. */
+/* Looks at the server: tells what is new, does to the mesh what was accepted, undoes what was taken back. */
 void demo_story_tell(demo_story_t *story);
-/* The words of the terminal: accept the newest open suggestion; dismiss the last one that was accepted. */
+/* The words of the terminal: accept the newest open suggestion; take the last decision back. */
 void demo_story_apply(demo_story_t *story);
 void demo_story_undo(demo_story_t *story);
 

@@ -65,31 +65,30 @@ static void apply(demo_story_t *story, const json_t *suggestion) {
     demo_change_t *change = &story->changes[story->change_count++];
     change->id = id_of(suggestion);
     (void)snprintf(change->service, sizeof change->service, "%s", err == ERR_OK ? action.service : "");
-    change->undone = err != ERR_OK;
     schema_free(document);
     free(line);
 }
 
-static void undo(demo_story_t *story, demo_change_t *change) {
+static void undo(demo_story_t *story, const demo_change_t *change) {
     char what[400] = "";
     const action_t action = {.kind = DO_RESET, .service = change->service};
-    change->undone = true;
+    if (change->service[0] == '\0') return; /* could not be applied */
     (void)world_act(story->world, &action, what, sizeof what);
     demo_say(story, "%s", what);
 }
 
+/* Whoever accepted it may have been heard since: the traffic shows the change. Only open and dismissed mean no. */
 static void follow_decisions(demo_story_t *story, const json_t *suggestions) {
     size_t i;
     const json_t *suggestion;
     json_array_foreach(suggestions, i, suggestion) {
         const char *state = text_of(suggestion, "state");
         demo_change_t *change = change_of(story, id_of(suggestion));
+        bool taken_back = strcmp(state, "open") == 0 || strcmp(state, "dismissed") == 0;
         if (change == NULL && strcmp(state, "accepted") == 0) apply(story, suggestion);
-        if (change != NULL && !change->undone && strcmp(state, "dismissed") == 0) undo(story, change);
-        if (change != NULL && change->undone && change->service[0] != '\0' && strcmp(state, "accepted") == 0) {
-            *change = story->changes[--story->change_count]; /* accepted once more */
-            apply(story, suggestion);
-        }
+        if (change == NULL || !taken_back) continue;
+        undo(story, change);
+        *change = story->changes[--story->change_count];
     }
 }
 
@@ -160,10 +159,8 @@ void demo_story_apply(demo_story_t *story) {
 }
 
 void demo_story_undo(demo_story_t *story) {
-    for (uint32_t i = story->change_count; i-- > 0;) {
-        if (story->changes[i].undone) continue;
-        decide(story, story->changes[i].id, "dismiss");
-        return;
-    }
-    demo_say(story, "nothing was applied", "");
+    if (story->change_count == 0)
+        demo_say(story, "nothing was applied", "");
+    else
+        decide(story, story->changes[story->change_count - 1].id, "reopen");
 }

@@ -92,5 +92,8 @@ uint64_t store_position(const store_t *store);
 
 /* A person's decision on a suggestion. Any thread. ERR_NOT_FOUND, ERR_INVALID (not open any more). */
 err_t store_decide(store_t *store, uint64_t suggestion, const char *decision, const char *reason, int64_t time_ns);
+/* Takes a decision back: the suggestion is open again. Any thread. ERR_NOT_FOUND, ERR_INVALID (not decided, or expired
+ * since). */
+err_t store_reopen(store_t *store, uint64_t suggestion);
 
 #endif
