@@ -59,12 +59,14 @@ const command_t commands[] = {
      "  --cure TIME     do then what the scenario's truth names as the cure\n",
      command_simulate},
     {"demo", "see it at work: a simulated shop whose canary goes bad",
-     "[--once] [--speed N] [--seed N] [--for TIME] [--KEY VALUE ...]\n\n"
-     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services. Half a minute after its\n"
-     "history a canary goes bad. Say 'apply' to do to the simulated mesh what seismesh suggests, 'undo' to take it "
-     "back,\n"
-     "'quit' or Ctrl-C to end. Data goes to a temporary folder, unless --data names one.\n\n"
-     "  --once          apply the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
+     "[--once] [--speed N] [--seed N] [--for TIME] [--to URL --server URL] [--KEY VALUE ...]\n\n"
+     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services in two meshes. Half a minute\n"
+     "after its history a canary goes bad. Accept what seismesh suggests (on the page, with 'seismesh suggestions\n"
+     "accept ID', or by saying 'apply' here), and it is done to the simulated mesh; take it back ('undo'), and it is\n"
+     "undone. 'quit' or Ctrl-C ends it. Data goes to a temporary folder, unless --data names one.\n\n"
+     "  --to URL        with --server: no daemon of its own; telemetry goes to this OTLP/HTTP address …\n"
+     "  --server URL    … of a server that runs already, and this is its page\n"
+     "  --once          accept the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
      "  --speed N       N times as fast as the clock (default 1)\n"
      "  --seed N        other chances\n"
      "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,

@@ -374,6 +374,7 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
         .listen_otlp_grpc = c->listen_otlp_grpc,
         .listen_otlp_http = c->listen_otlp_http,
         .listen_web = c->listen_web,
+        .notice = c->web_notice,
         .dialects = daemon->dialect_names,
         .dialect_set = daemon->pipeline.dialects,
         .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record},

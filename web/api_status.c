@@ -202,6 +202,7 @@ json_t *document_status(web_t *web, query_t *query) {
                         json_pack("{sb,sI,sI,so}", "done", now.learning_done, "have_buckets",
                                   (json_int_t)now.learning_have_buckets, "need_buckets",
                                   (json_int_t)now.learning_need_buckets, "first_verdict_ms", first_verdict(&now)));
+    json_object_set_new(document, "notice", value_name(context->notice == NULL ? "" : context->notice));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
     json_object_set_new(document, "meshes", meshes_document(context->counters, query));
     json_object_set_new(document, "listen",

@@ -57,6 +57,7 @@ const route_t web_routes[] = {
     {"GET", "/api/v1/track-record", api_track_record, {{0}}},
     {"POST", "/api/v1/suggestions/{id}/accept", api_suggestion_accept, {{0}}},
     {"POST", "/api/v1/suggestions/{id}/dismiss", api_suggestion_dismiss, {{0}}},
+    {"POST", "/api/v1/suggestions/{id}/reopen", api_suggestion_reopen, {{0}}},
     {"GET",
      "/api/v1/traces",
      api_traces,

@@ -74,6 +74,7 @@ typedef struct {
     const clock_source_t *clock;
     const char *version;
     const char *listen_otlp_grpc, *listen_otlp_http, *listen_web; /* as shown to people; "" = off */
+    const char *notice;                                           /* shown on top of every page; "" or NULL = none */
     const char *const *dialects;                                  /* names, ended by NULL */
     const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
     web_status_source_t status;

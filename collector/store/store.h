@@ -94,6 +94,9 @@ uint64_t store_position(const store_t *store);
 
 /* A person's decision on a suggestion. Any thread. ERR_NOT_FOUND, ERR_INVALID (not open any more). */
 err_t store_decide(store_t *store, uint64_t suggestion, const char *decision, const char *reason, int64_t time_ns);
+/* Takes a decision back: the suggestion is open again. Any thread. ERR_NOT_FOUND, ERR_INVALID (not decided, or expired
+ * since). */
+err_t store_reopen(store_t *store, uint64_t suggestion);
 
 /* What a person said of an incident (analyzer/answers.h says what it does). It is written at once; the oldest that are
  * over are deleted beyond STORE_ANSWERS_MAX. Any thread. */

@@ -152,6 +152,8 @@ QUESTIONS = [
     ('POST', '/api/v1/suggestions/{id}/accept', '/api/v1/suggestions/1/accept', b'x' * 70000),
     ('POST', '/api/v1/suggestions/{id}/dismiss', '/api/v1/suggestions/2/dismiss', b''),
     ('POST', '/api/v1/suggestions/{id}/dismiss', '/api/v1/suggestions/7/dismiss', b''),
+    ('POST', '/api/v1/suggestions/{id}/reopen', '/api/v1/suggestions/2/reopen', b''),
+    ('POST', '/api/v1/suggestions/{id}/reopen', '/api/v1/suggestions/2/reopen', b''),
     ('GET', '/api/v1/traces', '/api/v1/traces'),
     ('GET', '/api/v1/traces', '/api/v1/traces?service=shop/cart&error=true&attribute=big:1&limit=1'),
     ('GET', '/api/v1/traces/{id}', f'/api/v1/traces/{TRACE}'),

@@ -156,6 +156,10 @@ const statusOf = mock => {
 
 const decide = (mock, id, verb, headers, body) => {
   if (headers['x-seismesh'] !== '1') return fail(403, 'forbidden', 'Send the header X-Seismesh: 1.');
+  if (verb === 'reopen' && mock.decided[id]) {
+    delete mock.decided[id];
+    return fine(stories.suggestion({ state: 'open' }));
+  }
   if (mock.decided[id]) return fail(409, 'not_open', `Suggestion ${id} was already ${mock.decided[id]}.`);
   mock.decided[id] = verb === 'accept' ? 'accepted' : 'dismissed';
   mock.reason = body.reason;

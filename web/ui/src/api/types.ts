@@ -40,6 +40,8 @@ export interface Status {
   version: string;
   started_ms: number;
   uptime_s: number;
+  /** Shown at the top of every page (setting web.notice). */
+  notice?: Maybe<string>;
   event_time_ms: Maybe<number>;
   checkpoint: { position: number; age_s: Maybe<number>; count: number };
   journal: { end: number; folded: number; behind_bytes: number };
