@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SENTENCE_BYTES = 1024, AFFECTED_MAX = 50 };
+enum { SENTENCE_BYTES = 1024, AFFECTED_MAX = 50, TITLE_NAME_BYTES = 400, SIBLING_BUCKETS = 60 };
 
 static const char *name_of(const analyzer_t *analyzer, uint32_t id) {
     return names_cstr(&analyzer->shard->names, id);
@@ -29,11 +29,31 @@ static const char *quantity(phrase_t *phrase, const track_t *track, double value
     return track->role == TRACK_GAUGE_OTHER ? phrase_count(phrase, value) : phrase_share(phrase, value);
 }
 
+/* Whether a version or instance has others beside it, so that what it shows is not its service's. */
+static bool has_siblings(const analyzer_t *analyzer, const subject_t *subject) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *other = &analyzer->subjects[i];
+        bool seen = analyzer->last_bucket - other->last_bucket < SIBLING_BUCKETS;
+        if (other->key.kind == subject->key.kind && other->key.service == subject->key.service && seen) count++;
+    }
+    return count > 1;
+}
+
+/* Who shows it: the service, or the one of its versions or instances that does. */
+static void title_name(const analyzer_t *analyzer, const subject_t *subject, uint32_t service, char *out, size_t size) {
+    bool part = (subject->key.kind == ENTITY_VERSION || subject->key.kind == ENTITY_INSTANCE) &&
+                has_siblings(analyzer, subject);
+    (void)snprintf(out, size, "%s%s%s", name_of(analyzer, service), part ? " " : "",
+                   part ? name_of(analyzer, subject->key.part) : "");
+}
+
 static void title_words(const analyzer_t *analyzer, const blame_t *blame, char *out, size_t size) {
     const subject_t *subject = &analyzer->subjects[blame->subject];
     const track_t *track = &subject->tracks[blame->track];
     const trouble_t *trouble = &track->trouble;
-    const char *service = name_of(analyzer, blame->service);
+    char service[TITLE_NAME_BYTES];
+    title_name(analyzer, subject, blame->service, service, sizeof service);
     phrase_t first, second;
     double factor = trouble->observed / fmax(trouble->expected, 1e-6);
     switch (track->role) {

@@ -72,7 +72,8 @@ const command_t commands[] = {
      "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,
      command_demo},
     {"suggestions", "see and decide what a server suggests",
-     "[list | show ID | dry-run ID | accept ID | dismiss ID | record] [--server URL] [--as LANGUAGE] [--against FILE]\n"
+     "[list | show ID | dry-run ID | accept ID | dismiss ID | reopen ID | record] [--server URL] [--as LANGUAGE] "
+     "[--against FILE]\n"
      "         [--minutes N] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change and with what came of it, replays the last minutes under\n"
      "its routing, notes a person's decision, or shows the record of all suggestions: how many were seen to be made,\n"
