@@ -23,6 +23,7 @@
 
 struct store;
 struct dialect_set;
+struct scraper;
 
 /* What only the daemon knows, as of now. */
 typedef struct {
@@ -65,6 +66,7 @@ typedef struct {
     const char *listen_otlp_grpc, *listen_otlp_http, *listen_web; /* as shown to people; "" = off */
     const char *const *dialects;                                  /* names, ended by NULL */
     const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
+    struct scraper *scraper;               /* NULL: nothing is scraped */
     web_status_source_t status;
 } web_context_t;
 
