@@ -169,13 +169,12 @@ static size_t labels_length(slice_t text, slice_t *labels, slice_t *last_name, s
 
 /* ---- what follows the labels ---- */
 
-/* Seconds (OpenMetrics) or milliseconds as nanoseconds. */
+/* Seconds with a fraction (OpenMetrics) or milliseconds, as nanoseconds. */
 static bool read_time(const exposition_t *page, slice_t word, int64_t *time_ns) {
-    double number;
-    if (!exposition_number(word, &number)) return false;
-    number *= page->openmetrics ? 1e9 : 1e6;
-    if (!(fabs(number) < 9.2e18)) return false;
-    *time_ns = (int64_t)number;
+    double number, units = page->openmetrics ? 1 : 1000;
+    if (!exposition_number(word, &number) || !(fabs(number) < 9e9 * units)) return false;
+    double whole = trunc(number); /* exact, as the product with a whole number of nanoseconds is */
+    *time_ns = (int64_t)whole * (int64_t)(1e9 / units) + llround((number - whole) * 1e9 / units);
     return true;
 }
 

@@ -1,9 +1,10 @@
 /* scrape_parse: how fast pages are read and made OTLP, on one core, without a network.
  *
  *     scrape_parse [SERIES] [FILE]...   a made-up sidecar's page of so many series (2000), and pages out of files */
+#define _GNU_SOURCE /* memmem */
 #include "collector/scrape/translate.h"
-#include "tests/bench/pages.h"
 
+#include "tests/bench/pages.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -38,6 +39,12 @@ static void measure(const char *name, slice_t page) {
     dialect_set_free(dialects);
 }
 
+static void measure_template(const char *name, buffer_t *page) {
+    page_fill(page, 17, 1000);
+    measure(name, buffer_slice(page));
+    buffer_clear(page);
+}
+
 static void measure_file(const char *path) {
     buffer_t page = {0};
     FILE *file = fopen(path, "rb");
@@ -54,22 +61,19 @@ static void measure_file(const char *path) {
 int main(int argc, char **argv) {
     unsigned series = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 2000;
     buffer_t page = {0};
-    page_make(&page, 1, series, 1000);
-    measure("sidecar", buffer_slice(&page));
-    buffer_clear(&page);
-    page_envoy(&page, series / 20, 20, 1000);
-    measure("nothing that is read", buffer_slice(&page));
-    buffer_clear(&page);
-    page_histogram(&page, "istio_request_duration_milliseconds", 1, series / 22, 1000);
-    measure("histograms only", buffer_slice(&page));
-    buffer_clear(&page);
+    page_sidecar(&page, series);
+    measure_template("sidecar", &page);
+    page_envoy(&page, series / 20, 20);
+    measure_template("nothing that is read", &page);
+    page_histogram(&page, "istio_request_duration_milliseconds", series / 22);
+    measure_template("histograms only", &page);
     buffer_text(&page, "# TYPE istio_requests_total counter\n");
     for (unsigned i = 0; i < series; i++) {
         buffer_text(&page, "istio_requests_total");
-        page_istio_labels(&page, 1, i, 200);
-        buffer_format(&page, "} %u\n", i);
+        page_istio_labels(&page, i, 200);
+        buffer_text(&page, "} " PAGE_COUNT "\n");
     }
-    measure("counters only", buffer_slice(&page));
+    measure_template("counters only", &page);
     buffer_fini(&page);
     for (int i = 2; i < argc; i++) measure_file(argv[i]);
     return 0;
