@@ -55,7 +55,7 @@ static exposition_item_t wrong(exposition_t *page, const char *why) {
 /* ---- words of a line ---- */
 
 static slice_t from(slice_t text, size_t at) {
-    return slice_of(text.data + at, text.len - at);
+    return at == 0 ? text : slice_of(text.data + at, text.len - at); /* nothing is added to NULL */
 }
 
 static bool is_blank(uint8_t c) {

@@ -90,7 +90,7 @@ static int64_t read_time(const char *stamp) {
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     time_t seconds = timegm(&tm);
-    return seconds > 0 ? (int64_t)seconds * NS_PER_S : 0;
+    return seconds > 0 && seconds < INT64_C(9000000000) ? (int64_t)seconds * NS_PER_S : 0;
 }
 
 /* Since when the container runs, while it is in its first life: after that, counters that fall tell more surely. */

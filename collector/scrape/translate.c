@@ -434,9 +434,7 @@ static void put_metric(translator_t *t) {
     t->metrics.len += (size_t)(at + flags - begin);
 }
 
-static void end_family(translator_t *t) {
-    for (uint32_t i = 0; i < t->series_count; i++) put_series(t, &t->series[i]);
-    if (t->points.len > 0) put_metric(t);
+static void clear_family(translator_t *t) {
     buffer_clear(&t->points);
     if (t->series_count > 0 && t->index.mask >= TABLE_KEPT_MAX)
         table_fini(&t->index);
@@ -445,6 +443,12 @@ static void end_family(translator_t *t) {
     t->series_count = t->step_count = 0;
     t->current = NONE;
     t->name = slice_of(NULL, 0);
+}
+
+static void end_family(translator_t *t) {
+    for (uint32_t i = 0; i < t->series_count; i++) put_series(t, &t->series[i]);
+    if (t->points.len > 0) put_metric(t);
+    clear_family(t);
 }
 
 static void read_target_info(translator_t *t, slice_t labels) {
@@ -526,7 +530,7 @@ err_t translate_page(translator_t *t, slice_t text, const origin_t *origin, buff
     buffer_clear(&t->info);
     t->service = slice_of(NULL, 0);
     exposition_begin(&t->page, text, origin->openmetrics);
-    end_family(t);
+    clear_family(t); /* the page before may have been broken in the middle of one */
     bool fine = read_page(t);
     if (fine) end_family(t);
     result->samples = t->page.samples;

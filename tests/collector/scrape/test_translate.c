@@ -236,7 +236,18 @@ TEST(of_a_broken_page_nothing_is_used) {
     forget(&s);
 }
 
-TEST_MAIN(TEST_CASE(a_counter_is_a_monotonic_cumulative_sum_with_its_labels),
+TEST(a_broken_page_leaves_nothing_behind_for_the_next_one) {
+    const origin_t origin = {.job = "mesh", .time_ns = NOW};
+    scraped_t s =
+        scrape("# TYPE " DURATION " histogram\n" DURATION "_bucket{le=\"+Inf\"} 1\n" DURATION "_count x\n", NULL);
+    CHECK_EQUAL(s.err, ERR_MALFORMED);
+    CHECK_EQUAL(translate_page(s.translator, slice_text("up 1\n"), &origin, &s.request, &s.result), ERR_OK);
+    CHECK_EQUAL(s.request.len, 0);
+    forget(&s);
+}
+
+TEST_MAIN(TEST_CASE(a_broken_page_leaves_nothing_behind_for_the_next_one),
+          TEST_CASE(a_counter_is_a_monotonic_cumulative_sum_with_its_labels),
           TEST_CASE(buckets_are_told_apart_instead_of_added_up),
           TEST_CASE(the_order_of_a_histograms_lines_and_labels_means_nothing),
           TEST_CASE(what_cannot_be_a_histogram_is_left_out_and_counted),
