@@ -98,7 +98,7 @@ def text_page(rnd):
         if rnd.random() < 0.9:
             lines.append(f"# TYPE {name} {kind}")
         for _ in range(rnd.randrange(5)):
-            stamp = rnd.choice(["", "", f" {rnd.randrange(10**13)}"])
+            stamp = rnd.choice(["", "", f" {rnd.randrange(9 * 10**12)}"])
             if kind == "histogram":
                 base = random_labels(rnd)
                 for bound in ("0.5", "1", "+Inf"):
