@@ -113,11 +113,27 @@ static bool file_member(yaml_tree_t *tree, void *context, const char *key, const
     return yaml_unknown(tree, value, key, "file_sd_configs");
 }
 
+/* As Prometheus has it: JSON or YAML by the name, and a '*' in its last part only. */
+static bool check_pattern(yaml_tree_t *tree, const yaml_node_t *node, const char *pattern) {
+    static const char *const endings[] = {".json", ".yml", ".yaml", ".JSON", ".YML", ".YAML"};
+    const char *star = strchr(pattern, '*');
+    bool known = false;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t len = strlen(pattern), ending = strlen(endings[i]);
+        known |= len > ending && strcmp(pattern + len - ending, endings[i]) == 0;
+    }
+    if (known && (star == NULL || strchr(star, '/') == NULL)) return true;
+    return yaml_fail(tree, node,
+                     "'%.100s' must end with .json, .yml or .yaml, and a '*' may stand in its last part only", pattern);
+}
+
 static bool add_files(yaml_tree_t *tree, void *context, size_t index, const yaml_node_t *item) {
     scrape_job_t *job = context;
     file_discovery_t *files = &job->files[index];
     job->file_count = index + 1;
     if (!yaml_mapping(tree, item, "an item of file_sd_configs", file_member, files)) return false;
+    for (size_t i = 0; i < files->count; i++)
+        if (!check_pattern(tree, item, files->patterns[i])) return false;
     return files->count > 0 || yaml_fail(tree, item, "file_sd_configs without files");
 }
 

@@ -194,6 +194,7 @@ err_t scraper_start(const scraper_config_t *config, scraper_t **out, char *why, 
     scraper->fetcher = fetcher_new(config->connections, config->intake, &config->limits, on_fetched, scraper);
     if (scraper->fetcher != NULL) open_discoveries(scraper);
     if (scraper->fetcher != NULL && pthread_create(&scraper->thread, NULL, run, scraper) == 0) {
+        log_info("scraping: %zu job%s", config->jobs->count, config->jobs->count == 1 ? "" : "s");
         *out = scraper;
         return ERR_OK;
     }

@@ -178,6 +178,22 @@ def own_page_is_scraped():
     server.stop()
 
 
+JUDGE = """import json, sys, yaml, jsonschema
+document = yaml.safe_load(open('web/openapi.yaml'))
+schema = {**document['components']['schemas']['Status'], 'components': document['components']}
+jsonschema.Draft202012Validator(schema).validate(json.load(sys.stdin))
+"""
+
+
+def status_is_as_described():
+    own = Seismesh(scrape(job(["127.0.0.1:1", "127.0.0.1:2"]), {"job_name": "f", "file_sd_configs": [{"files": ["/nonexistent/*.yml"]}]},
+                          {"job_name": "k", "kubernetes_sd_configs": [{"api_server": "http://127.0.0.1:1"}]}))
+    until(lambda: own.discovery() and all(t["health"] == "down" for t in own.targets().values()))
+    done = subprocess.run(["python3", "-c", JUDGE], input=json.dumps(own.get("/api/v1/status")), text=True, capture_output=True, check=False)
+    claim("the status of what is scraped is as web/openapi.yaml describes it", done.returncode == 0, done.stderr[-600:])
+    own.stop()
+
+
 # --- manners ---
 
 REQUESTS = "# TYPE traefik_entrypoint_requests_total counter\ntraefik_entrypoint_requests_total{code=\"200\",entrypoint=\"web\"} %d\n"
@@ -313,6 +329,7 @@ def wrong_configurations_are_refused():
              "neither static_configs": "- {job_name: a}", "scrape_timeout is longer": "- {job_name: a, scrape_interval: 1s, scrape_timeout: 2s, static_configs: []}",
              "must be a time": "- {job_name: a, scrape_interval: soon}", "consul_sd_configs are not read": "- {job_name: a, consul_sd_configs: []}",
              "no name of a label": "- {job_name: a, static_configs: [{targets: [a], labels: {a-b: c}}]}", "two scrape jobs": "- {job_name: a, static_configs: [{targets: [a]}]}\n  - {job_name: a, static_configs: [{targets: [a]}]}",
+             "may stand in its last part only": "- {job_name: a, file_sd_configs: [{files: [/a*/b.yml]}]}", "must end with .json": "- {job_name: a, file_sd_configs: [{files: [/a/b.txt]}]}",
              "password is not read": "- {job_name: a, basic_auth: {username: u, password: p}}"}
     folder = tempfile.mkdtemp()
     for sentence, text_of_job in cases.items():
@@ -327,6 +344,7 @@ for one in MESHES:
     mesh_is_seen_as_through_a_collector(one)
 real_clients_are_scraped(sys.argv[1] if len(sys.argv) > 1 else None)
 own_page_is_scraped()
+status_is_as_described()
 targets_that_misbehave_are_named_and_harm_nobody()
 tls_is_judged_as_told()
 files_are_read_again()
