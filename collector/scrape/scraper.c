@@ -79,7 +79,6 @@ static void record(scraper_t *scraper, const fetched_t *fetched, const page_resu
     target->duration_s = fetched->duration_s;
     target->samples = result->samples;
     target->points = result->points;
-    target->bytes = fetched->page.len;
     (void)log_quote(target->error, sizeof target->error, slice_text(error));
     (void)pthread_mutex_unlock(&scraper->targets.lock);
     if (changed && !target->up) log_debug("scrape job %s: %s: %s", target->job->name, target->url, target->error);
@@ -112,7 +111,7 @@ static void on_fetched(void *context, const fetched_t *fetched) {
     counters_add(counters, COUNTER_SCRAPE_UNUSABLE, result.unusable);
     if (err != ERR_OK) {
         (void)snprintf(error, sizeof error, "line %u of the page: %s", result.line, result.why);
-        counters_add(counters, COUNTER_SCRAPE_PAGE, 1);
+        counters_add(counters, err == ERR_TOO_LARGE ? COUNTER_SCRAPE_SIZE : COUNTER_SCRAPE_PAGE, 1);
     }
     record(scraper, fetched, &result, error);
     if (request.len > 0) deliver(scraper, &request);
@@ -190,7 +189,7 @@ err_t scraper_start(const scraper_config_t *config, scraper_t **out, char *why, 
     (void)pthread_mutex_init(&scraper->lock, NULL);
     (void)pthread_cond_init(&scraper->answered, NULL);
     targets_init(&scraper->targets, config->targets);
-    scraper->translator = translator_new(config->dialects);
+    scraper->translator = translator_new(config->dialects, config->limits.request_bytes);
     scraper->fetcher = fetcher_new(config->connections, config->intake, &config->limits, on_fetched, scraper);
     if (scraper->fetcher != NULL) open_discoveries(scraper);
     if (scraper->fetcher != NULL && pthread_create(&scraper->thread, NULL, run, scraper) == 0) {

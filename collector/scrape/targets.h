@@ -31,7 +31,7 @@ typedef struct {
     bool up;            /* of the last one, as are the others */
     int64_t scraped_ns; /* wall clock */
     double duration_s;
-    uint64_t samples, points, bytes;
+    uint64_t samples, points;
     char error[TARGET_ERROR_MAX]; /* "" = it went well */
 } target_t;
 

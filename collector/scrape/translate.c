@@ -17,9 +17,10 @@
 enum { NAMES_KNOWN_MAX = 1 << 16, TABLE_KEPT_MAX = 1 << 14 };
 enum { DATA_GAUGE = 5, DATA_SUM = 7, DATA_HISTOGRAM = 9, DATA_SUMMARY = 11 };
 
-translator_t *translator_new(const dialect_set_t *dialects) {
+translator_t *translator_new(const dialect_set_t *dialects, uint64_t bytes_max) {
     translator_t *t = memory_new(1, sizeof *t);
     t->dialects = dialects;
+    t->bytes_max = bytes_max;
     if (getrandom(&t->seed, sizeof t->seed, 0) != sizeof t->seed) t->seed = (uint64_t)(uintptr_t)t;
     return t;
 }
@@ -241,8 +242,8 @@ static void clear_family(translator_t *t) {
 }
 
 static void end_family(translator_t *t) {
-    for (uint32_t i = 0; i < t->series_count; i++) put_series(t, &t->series[i]);
-    if (t->points.len > 0) put_metric(t);
+    for (uint32_t i = 0; i < t->series_count && !t->full; i++) put_series(t, &t->series[i]);
+    if (t->points.len > 0 && !t->full) put_metric(t);
     clear_family(t);
 }
 
@@ -273,7 +274,10 @@ static bool take_sample(translator_t *t, const exposition_sample_t *sample) {
     bool composed = t->type == FAMILY_HISTOGRAM || t->type == FAMILY_SUMMARY;
     if (t->name.len == 0) t->unit = unit_of(t->page.unit);
     if (composed || sample->part == PART_VALUE) t->name = composed ? t->page.family : sample->name;
-    if (is_gathered(t)) return add_part(t, sample);
+    if (is_gathered(t)) {
+        t->full = t->series_count * sizeof *t->series + t->step_count * sizeof *t->steps > t->bytes_max;
+        return add_part(t, sample);
+    }
     int64_t time_ns = time_of(t, sample);
     put_number_point(t, sample->labels, sample->value, time_ns,
                      data_of(t) == DATA_SUM ? translate_start(t, 0, time_ns) : 0);
@@ -305,7 +309,7 @@ static void put_request(translator_t *t, buffer_t *out) {
 static bool read_page(translator_t *t) {
     exposition_sample_t sample;
     for (exposition_item_t item; (item = exposition_next(&t->page, &sample)) != EXPOSITION_END;) {
-        if (item == EXPOSITION_WRONG) return false;
+        if (item == EXPOSITION_WRONG || t->full) return false;
         if (item == EXPOSITION_FAMILY) {
             end_family(t);
             t->type = t->page.type;
@@ -325,14 +329,16 @@ err_t translate_page(translator_t *t, slice_t text, const origin_t *origin, buff
     buffer_clear(&t->metrics);
     buffer_clear(&t->info);
     t->service = slice_of(NULL, 0);
+    t->full = false;
     exposition_begin(&t->page, text, origin->openmetrics);
     clear_family(t); /* the page before may have been broken in the middle of one */
     bool fine = read_page(t);
     if (fine) end_family(t);
+    fine &= !t->full;
     result->samples = t->page.samples;
     if (fine && t->metrics.len > 0) put_request(t, out);
     if (fine) return ERR_OK;
     result->line = t->page.line;
-    result->why = t->page.why;
-    return ERR_MALFORMED;
+    result->why = t->full ? "more series than limits.request_bytes has room for" : t->page.why;
+    return t->full ? ERR_TOO_LARGE : ERR_MALFORMED;
 }

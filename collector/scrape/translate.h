@@ -4,10 +4,10 @@
  * resource. So everything behind it, the journal first, is the same as for a page that a Collector scraped. Families
  * that no dialect reads are left out.
  *
- *     translator_t *translator = translator_new(dialects);
+ *     translator_t *translator = translator_new(dialects, 64 << 20);
  *     err_t err = translate_page(translator, text, &origin, &request, &result);
  *
- * One translator per thread. Its memory is that of the largest family met. */
+ * One translator per thread. */
 #ifndef SEISMESH_SCRAPE_TRANSLATE_H
 #define SEISMESH_SCRAPE_TRANSLATE_H
 
@@ -42,11 +42,13 @@ typedef struct {
 
 typedef struct translator translator_t;
 
-translator_t *translator_new(const dialect_set_t *dialects); /* the set is borrowed */
+/* The set is borrowed. `bytes_max` is for a request, and for what is gathered on the way to it: a page of short lines
+ * may become much more than it is. */
+translator_t *translator_new(const dialect_set_t *dialects, uint64_t bytes_max);
 void translator_free(translator_t *translator);
 
 /* Appends one ExportMetricsServiceRequest to `out`; nothing when the page has no series that anybody reads.
- * ERR_MALFORMED: the page breaks its format (nothing of it is used). */
+ * ERR_MALFORMED: the page breaks its format, ERR_TOO_LARGE: it is over `bytes_max`; nothing of it is used then. */
 err_t translate_page(translator_t *translator, slice_t text, const origin_t *origin, buffer_t *out,
                      page_result_t *result);
 

@@ -73,6 +73,7 @@ static void end_point(translator_t *t, uint8_t *at) {
     at += t->attributes.len;
     t->points.len = (size_t)(at - t->points.data);
     t->result->points++;
+    t->full = t->points.len + t->metrics.len > t->bytes_max;
 }
 
 void put_number_point(translator_t *t, slice_t labels, double value, int64_t time_ns, int64_t start_ns) {

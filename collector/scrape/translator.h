@@ -25,6 +25,8 @@ typedef struct {
 
 struct translator {
     const dialect_set_t *dialects;
+    uint64_t bytes_max;
+    bool full;     /* bytes_max is reached: the page is given up */
     uint64_t seed; /* hashes must not be guessed by those who write pages */
     table_t known; /* hash of a family's name -> whether somebody reads it */
     const origin_t *origin;

@@ -17,7 +17,7 @@ static double cpu_s(void) {
 
 static void measure(const char *name, slice_t page) {
     dialect_set_t *dialects = dialect_set_new(NULL);
-    translator_t *translator = translator_new(dialects);
+    translator_t *translator = translator_new(dialects, 64 << 20);
     const origin_t origin = {.job = "mesh", .time_ns = INT64_C(1700000000000000000)};
     page_result_t result = {0};
     buffer_t out = {0};

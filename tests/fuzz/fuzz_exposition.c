@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const origin_label_t labels[] = {{"zone", "a"}, {NULL, NULL}};
     if (dialects == NULL) {
         dialects = dialect_set_new(NULL);
-        translator = translator_new(dialects);
+        translator = translator_new(dialects, 1 << 16);
     }
     if (size == 0) return 0;
     slice_t text = slice_of(data + 1, size - 1);

@@ -31,8 +31,7 @@ static const char *attribute(const pod_target_t *target, const char *key) {
 #define POD(labels, annotations, containers, status)                                                                   \
     "{'metadata':{'name':'front-5f7-x','namespace':'shop','uid':'u1','labels':{" labels                                \
     "},'annotations':{" annotations "},'ownerReferences':[{'kind':'ReplicaSet','name':'front-5f7'}]},'spec':{'"        \
-                                    "nodeName':'n1','containers':[" containers                                         \
-    "]},'status':{'phase':'Running','podIP':'10.0.0.1'" status "}}"
+    "nodeName':'n1','containers':[" containers "]},'status':{'phase':'Running','podIP':'10.0.0.1'" status "}}"
 
 TEST(a_sidecars_pod_is_named_by_what_the_api_says_of_it) {
     pod_t *pod =

@@ -112,7 +112,7 @@ static void scrape(kit_t *kit, translator_t *translator, const Otlp__ResourceMet
 }
 
 static void scrape_recording(kit_t *kit, const char *mesh) {
-    translator_t *translator = translator_new(kit->dialects);
+    translator_t *translator = translator_new(kit->dialects, 64 << 20);
     char *text = read_file(mesh, "metrics.jsonl"), *rest = text, why[256] = "";
     for (char *line; text != NULL && (line = strsep(&rest, "\n")) != NULL;) {
         if (*line == '\0') continue;

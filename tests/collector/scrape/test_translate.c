@@ -19,7 +19,7 @@ typedef struct {
 static scraped_t scrape(const char *page, const origin_t *origin) {
     const origin_t plain = {.job = "mesh", .time_ns = NOW};
     scraped_t s = {.dialects = dialect_set_new(NULL)};
-    s.translator = translator_new(s.dialects);
+    s.translator = translator_new(s.dialects, 64 << 20);
     s.err = translate_page(s.translator, slice_text(page), origin == NULL ? &plain : origin, &s.request, &s.result);
     s.data = otlp__metrics_data__unpack(NULL, s.request.len, s.request.data);
     CHECK(s.data != NULL);
@@ -246,7 +246,35 @@ TEST(a_broken_page_leaves_nothing_behind_for_the_next_one) {
     forget(&s);
 }
 
-TEST_MAIN(TEST_CASE(a_broken_page_leaves_nothing_behind_for_the_next_one),
+TEST(a_page_of_short_lines_cannot_become_a_huge_request) {
+    char long_value[2001] = "";
+    memset(long_value, 'x', 2000);
+    const origin_label_t labels[] = {{"zone", long_value}, {NULL, NULL}};
+    const origin_t origin = {.job = "mesh", .time_ns = NOW, .labels = labels};
+    buffer_t counters = {0}, buckets = {0}, request = {0};
+    dialect_set_t *dialects = dialect_set_new(NULL);
+    translator_t *translator = translator_new(dialects, 1 << 20);
+    page_result_t result;
+    buffer_text(&buckets, "# TYPE " DURATION " histogram\n");
+    for (int i = 0; i < 100000; i++) {
+        buffer_text(&counters, REQUESTS " 1\n");
+        buffer_format(&buckets, DURATION "_bucket{le=\"%d\"} 1\n", i);
+    }
+    CHECK_EQUAL(translate_page(translator, buffer_slice(&counters), &origin, &request, &result), ERR_TOO_LARGE);
+    CHECK(result.line > 400 && result.line < 600);
+    CHECK_EQUAL(translate_page(translator, buffer_slice(&buckets), &origin, &request, &result), ERR_TOO_LARGE);
+    CHECK_EQUAL(request.len, 0);
+    CHECK_EQUAL(translate_page(translator, slice_text(REQUESTS " 1\n"), &origin, &request, &result), ERR_OK);
+    CHECK_EQUAL(result.points, 1);
+    translator_free(translator);
+    dialect_set_free(dialects);
+    buffer_fini(&counters);
+    buffer_fini(&buckets);
+    buffer_fini(&request);
+}
+
+TEST_MAIN(TEST_CASE(a_page_of_short_lines_cannot_become_a_huge_request),
+          TEST_CASE(a_broken_page_leaves_nothing_behind_for_the_next_one),
           TEST_CASE(a_counter_is_a_monotonic_cumulative_sum_with_its_labels),
           TEST_CASE(buckets_are_told_apart_instead_of_added_up),
           TEST_CASE(the_order_of_a_histograms_lines_and_labels_means_nothing),
