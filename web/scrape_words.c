@@ -133,6 +133,6 @@ void scrape_metrics(scraper_t *scraper, buffer_t *out) {
     family(out, &view, "seismesh_scrape_up", "1 when the last scrape of a target went well (at most 500 targets).",
            up_of);
     family(out, &view, "seismesh_scrape_duration_seconds", "How long it took.", duration_of);
-    family(out, &view, "seismesh_scrape_samples", "Lines with a value on its page.", samples_of);
+    family(out, &view, "seismesh_scrape_page_samples", "Lines with a value on its page.", samples_of);
     free(view.rows);
 }

@@ -65,6 +65,7 @@ struct kubernetes {
     bool zones_refused;
     uint64_t changes; /* under the lock: of what poll() would tell */
     uint64_t told;
+    bool refused; /* some of the pods' targets, the last time */
     _Atomic bool stopping;
 };
 
@@ -405,14 +406,22 @@ static void tell(kubernetes_t *own, targets_t *targets) {
 
 static void kubernetes_poll(discovery_t *discovery, targets_t *targets) {
     kubernetes_t *own = (kubernetes_t *)discovery;
+    uint64_t refused = targets->refused;
     lock(own);
-    if (own->changes != own->told) {
+    bool changed = own->changes != own->told;
+    if (changed) {
         own->told = own->changes;
         targets_begin(targets, discovery->source);
         tell(own, targets);
         targets_end(targets, discovery->source);
     }
     unlock(own);
+    bool refusing = targets->refused > refused;
+    if (refusing)
+        discovery_say(discovery, "%s", targets->why);
+    else if (changed && own->refused)
+        discovery_say(discovery, "%s", "");
+    if (changed) own->refused = refusing;
     for (size_t i = 0; i < own->count; i++)
         if (!own->watchers[i].running)
             own->watchers[i].running = pthread_create(&own->watchers[i].thread, NULL, run, &own->watchers[i]) == 0;

@@ -13,7 +13,8 @@ void http_request_init(CURL *curl) {
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "seismesh/" SEISMESH_VERSION);
 }
 
-err_t http_secret_read(const char *path, char *out, size_t size) {
+/* The text of a small file without the blanks at its end. */
+static err_t read_secret(const char *path, char *out, size_t size) {
     FILE *file = fopen(path, "rb");
     size_t len = 0;
     if (file != NULL) {
@@ -35,7 +36,7 @@ static void apply_tls(const http_access_t *access, CURL *curl) {
 }
 
 static err_t secret(const char *path, char *out, size_t size, char *why, size_t why_size) {
-    err_t err = http_secret_read(path, out, size);
+    err_t err = read_secret(path, out, size);
     if (err != ERR_OK) (void)snprintf(why, why_size, "%.100s cannot be read: %s", path, strerror(errno));
     return err;
 }

@@ -15,7 +15,4 @@ void http_request_init(CURL *curl);
 err_t http_access_apply(const http_access_t *access, CURL *curl, struct curl_slist **headers, char *why,
                         size_t why_size);
 
-/* The text of a small file without the blanks at its end; "" and ERR_NOT_FOUND when it cannot be read. */
-err_t http_secret_read(const char *path, char *out, size_t size);
-
 #endif

@@ -173,7 +173,7 @@ def own_page_is_scraped():
     claim("seismesh's own /metrics are scraped", bool(row) and row["samples"] > 100, json.dumps(row))
     shown = other.get("/metrics")
     claim("/metrics say of each target whether it is up, how long it took, and how many samples it has",
-          all(f'seismesh_scrape_{name}{{job="job",instance="127.0.0.1:{server.port}"}}' in shown for name in ("up", "duration_seconds", "samples")))
+          all(f'seismesh_scrape_{name}{{job="job",instance="127.0.0.1:{server.port}"}}' in shown for name in ("up", "duration_seconds", "page_samples")))
     other.stop()
     server.stop()
 
