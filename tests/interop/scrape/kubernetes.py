@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from peers import RESULTS, Seismesh, Server, claim, until
+from peers import RESULTS, Seismesh, Server, claim, clean_up, until
 
 TRAEFIK = "# TYPE traefik_entrypoint_requests_total counter\ntraefik_entrypoint_requests_total{code=\"200\",entrypoint=\"web\"} 1\n"
 
@@ -243,5 +243,6 @@ changes_come_by_the_watch()
 faults_of_the_server_are_said_and_keep_the_pods()
 pods_are_named_as_a_collector_names_them()
 a_proxy_that_just_began_counts_from_its_first_page()
+clean_up()
 sys.stdout.flush()
 os._exit(0 if all(RESULTS) else 1)

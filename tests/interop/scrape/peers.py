@@ -1,4 +1,5 @@
 """peers: what the scraping tests need at the other end: a running seismesh, a server of pages, an API server."""
+import atexit
 import gzip
 import http.server
 import json
@@ -15,6 +16,17 @@ import urllib.request
 
 PROGRAM = os.environ.get("SEISMESH", "build/release/seismesh")
 RESULTS = []
+RUNNING = []
+WORK = tempfile.TemporaryDirectory()
+tempfile.tempdir = WORK.name  # all that is made goes with it
+
+
+@atexit.register
+def clean_up():
+    for process in RUNNING:
+        process.kill()
+        process.wait()
+    WORK.cleanup()
 
 
 def claim(name, fine, detail=""):
@@ -102,8 +114,10 @@ class Seismesh:
 
     def start(self):
         self.process = subprocess.Popen([PROGRAM, "serve", "--config", self.config], stderr=self.log)
+        RUNNING.append(self.process)
         if not until(self.ready):
-            raise RuntimeError("seismesh did not start; see " + self.folder + "/log")
+            with open(self.log.name, encoding="utf-8", errors="replace") as log:
+                raise RuntimeError("seismesh did not start: " + log.read()[-1000:])
 
     def ready(self):
         try:
