@@ -29,6 +29,8 @@
     X(bytes, queue_bytes, "limits.queue_bytes", "128MiB",                                                              \
       "journaled and not yet folded; beyond it senders are told to retry")                                             \
     X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
+    X(count, scrape_targets, "limits.scrape_targets", "5000", "targets that are scraped; more are left out")           \
+    X(count, scrape_connections, "limits.scrape_connections", "32", "pages fetched at once")                           \
     X(count, names, "limits.names", "1000000", "different names (services, operations, pods …)")                       \
     X(count, entities, "limits.entities", "200000", "different edges, services, versions, instances, operations")      \
     X(count, operations_per_service, "limits.operations_per_service", "200", "different operations of one service")    \
@@ -84,6 +86,8 @@ typedef struct {
     char *dialects_yaml; /* text of the `dialects:` section from the line of that key on, itself a YAML document with
                             this one key; NULL when absent */
     int dialects_line;   /* line of that key in the file, from 1 */
+    char *scrape_yaml;   /* the same of `scrape:` */
+    int scrape_line;
 } config_t;
 
 /* Reads defaults, then the file (NULL = none), then SEISMESH_… variables, then flags out of argv (those that name a

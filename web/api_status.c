@@ -4,6 +4,7 @@
 #include "web/internal.h"
 #include "web/mesh_words.h"
 #include "web/routes.h"
+#include "web/scrape_words.h"
 #include "web/values.h"
 
 #include <stdio.h>
@@ -205,6 +206,7 @@ json_t *document_status(web_t *web, query_t *query) {
     json_object_set_new(document, "notice", value_name(context->notice == NULL ? "" : context->notice));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
     json_object_set_new(document, "meshes", meshes_document(context->counters, query));
+    json_object_set_new(document, "scrape", scrape_words(context->scraper));
     json_object_set_new(document, "listen",
                         json_pack("{so,so,so}", "otlp_grpc", address(context->listen_otlp_grpc), "otlp_http",
                                   address(context->listen_otlp_http), "web", address(context->listen_web)));
