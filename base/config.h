@@ -45,6 +45,8 @@
     X(bytes, span_block_bytes, "spans.block_bytes", "1MiB", "raw bytes of a span block")                               \
     X(seconds, retention_spans_s, "retention.spans_seconds", "259200", "spans are kept so long")                       \
     X(seconds, retention_10s_s, "retention.rollup_10s_seconds", "86400", "10 s cells are kept so long")                \
+    X(seconds, retention_full_10s_s, "retention.full_10s_seconds", "21600",                                            \
+      "older 10 s cells keep latency in 64 buckets, and no exemplars; minutes and hours keep all")                     \
     X(seconds, retention_1m_s, "retention.rollup_1m_seconds", "1209600", "1 min cells are kept so long")               \
     X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")                \
     X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                 \

@@ -249,7 +249,9 @@ static err_t open_store(daemon_t *daemon, char *why, size_t why_size) {
                             .retention_1m_s = (int64_t)c->retention_1m_s,
                             .retention_1h_s = (int64_t)c->retention_1h_s,
                             .retention_spans_s = (int64_t)c->retention_spans_s,
-                            .retention_bytes = c->retention_bytes};
+                            .retention_bytes = c->retention_bytes,
+                            .compact = true,
+                            .full_10s_s = (int64_t)c->retention_full_10s_s};
     return store_open(&store, &daemon->counters, &daemon->store, why, why_size);
 }
 

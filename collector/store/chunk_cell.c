@@ -120,13 +120,13 @@ static unsigned decimals_of(double value, int64_t *digits) {
 
 static uint64_t code_changed_bits(chunk_coder_t *coder, uint64_t bits, uint64_t before) {
     uint64_t changed = bits ^ before;
-    unsigned leading = changed == 0 ? 64 : (unsigned)__builtin_clzll(changed);
-    leading = (unsigned)chunk_number(coder, NUMBER_LEADING, leading);
+    uint64_t leading = changed == 0 ? 64 : (uint64_t)__builtin_clzll(changed);
+    leading = chunk_number(coder, NUMBER_LEADING, leading);
     if (leading >= 64) return before;
-    unsigned trailing = changed == 0 ? 0 : (unsigned)__builtin_ctzll(changed);
-    trailing = (unsigned)chunk_number(coder, NUMBER_TRAILING, trailing);
-    if (leading + trailing >= 64) return before;
-    return before ^ code_raw(coder, changed >> trailing, 64 - leading - trailing) << trailing;
+    uint64_t trailing = changed == 0 ? 0 : (uint64_t)__builtin_ctzll(changed);
+    trailing = chunk_number(coder, NUMBER_TRAILING, trailing);
+    if (trailing >= 64 - leading) return before;
+    return before ^ code_raw(coder, changed >> trailing, (unsigned)(64 - leading - trailing)) << trailing;
 }
 
 static double code_value(chunk_coder_t *coder, double value, double before) {

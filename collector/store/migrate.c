@@ -2,7 +2,7 @@
 
 #include "collector/store/traces.h"
 
-enum { STEPS = 1 };
+enum { STEPS = 2 };
 
 /* What a step is made of: statements, and the version that they lead to (its place in the list, counted from 2). The
  * SQL function trace_hash(id) is there for them. */
@@ -24,6 +24,10 @@ static const char *const steps[STEPS] = {
     " ('spans', (SELECT coalesce(sum(spans), 0) FROM span_block)),"
     " ('traces', (SELECT count(*) FROM trace)),"
     " ('open_block', (SELECT coalesce(max(id), 0) + 1 FROM span_block));",
+    /* 2 -> 3: chunks. The frames stay as they are; compaction makes chunks of them. */
+    "CREATE TABLE chunk(resolution INTEGER, entity INTEGER, span INTEGER, bytes BLOB NOT NULL,"
+    " PRIMARY KEY(resolution, entity, span)) WITHOUT ROWID;"
+    "CREATE INDEX chunk_span ON chunk(resolution, span);",
 };
 
 static void sql_trace_hash(sqlite3_context *context, int count, sqlite3_value **values) {

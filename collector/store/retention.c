@@ -1,11 +1,12 @@
 #include "collector/store/retention.h"
 
 #include "base/clock.h"
+#include "collector/store/chunk.h"
 
 enum { HOUR_S = 3600, BUCKETS_PER_HOUR = 360 };
 
 /* Rows that one step takes from each table: some milliseconds of work. */
-enum { STEP_FRAMES = 64, STEP_BLOCKS = 16, STEP_TRACES = 2000, STEP_EVENTS = 1000 };
+enum { STEP_FRAMES = 64, STEP_CHUNKS = 1000, STEP_BLOCKS = 16, STEP_TRACES = 2000, STEP_EVENTS = 1000 };
 
 /* Start of the hour that is `age_s` before the end of the closed buckets, in seconds. */
 static bool hour_before(int64_t closed_before, int64_t age_s, int64_t *second) {
@@ -48,6 +49,21 @@ static err_t delete_frames(connection_t *connection, const meta_t *meta, int64_t
                           " resolution=?1 AND bucket<?2 ORDER BY bucket LIMIT ?3)",
                           resolution_seconds[r], meta->kept[r], STEP_FRAMES, &gone);
         counters_add(connection->counters, COUNTER_RETENTION_FRAMES, (uint64_t)gone);
+        *total += gone;
+    }
+    return err;
+}
+
+/* A chunk goes when its last bucket is out of bounds. */
+static err_t delete_chunks(connection_t *connection, const meta_t *meta, int64_t *total) {
+    err_t err = ERR_OK;
+    for (int r = 0; r < RESOLUTIONS && err == ERR_OK; r++) {
+        int64_t gone = 0;
+        err = delete_rows(connection,
+                          "DELETE FROM chunk WHERE (resolution, entity, span) IN (SELECT resolution, entity, span FROM"
+                          " chunk INDEXED BY chunk_span WHERE resolution=?1 AND span<?2 ORDER BY span LIMIT ?3)",
+                          resolution_seconds[r], floor_div(meta->kept[r], CHUNK_BUCKETS), STEP_CHUNKS, &gone);
+        counters_add(connection->counters, COUNTER_RETENTION_CHUNKS, (uint64_t)gone);
         *total += gone;
     }
     return err;
@@ -126,9 +142,11 @@ static err_t used_bytes(sqlite3 *db, int64_t *bytes) {
 
 /* Gives up the oldest hour of a resolution, as long as it is below the hour that is still open. */
 static err_t raise_bound(connection_t *connection, meta_t *meta, int r, int64_t *total) {
-    char text[96];
-    (void)sqlite3_snprintf(sizeof text, text, "SELECT min(bucket) FROM frame WHERE resolution=%d",
-                           (int)resolution_seconds[r]);
+    char text[192];
+    (void)sqlite3_snprintf(sizeof text, text,
+                           "SELECT min(bucket) FROM (SELECT min(bucket) AS bucket FROM frame WHERE resolution=%d UNION"
+                           " ALL SELECT min(span)*%d FROM chunk WHERE resolution=%d)",
+                           (int)resolution_seconds[r], CHUNK_BUCKETS, (int)resolution_seconds[r]);
     int64_t oldest, per_hour = HOUR_S / resolution_seconds[r];
     err_t err = sql_number(connection->db, text, INT64_MAX, &oldest);
     if (err != ERR_OK || oldest == INT64_MAX) return err;
@@ -159,6 +177,7 @@ static err_t step(connection_t *connection, const store_config_t *config, int64_
     err_t err = sql_exec(connection->db, "BEGIN IMMEDIATE");
     if (err != ERR_OK) return err;
     err = delete_frames(connection, &next, total);
+    if (err == ERR_OK) err = delete_chunks(connection, &next, total);
     if (err == ERR_OK) err = delete_spans(connection, &next, config->retention_spans_s, total);
     if (err == ERR_OK) err = delete_events(connection, &next, config, total);
     if (err == ERR_OK && *total == 0) err = delete_for_bytes(connection, &next, config->retention_bytes, total);

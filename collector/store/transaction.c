@@ -2,6 +2,7 @@
 
 #include "collector/store/schema.h"
 #include "collector/store/spanblock.h"
+#include "collector/store/wal.h"
 
 static const char *const texts[STATEMENTS] = {
     [PUT_NAME] = "INSERT OR REPLACE INTO name VALUES(?,?)",
@@ -34,13 +35,6 @@ static const struct {
     [EVENT_SUGGESTION] = {PUT_SUGGESTION, 4, 0},
 };
 
-static int remember_wal(void *context, sqlite3 *db, const char *name, int pages) {
-    (void)db;
-    (void)name;
-    ((connection_t *)context)->wal_pages = pages;
-    return SQLITE_OK;
-}
-
 err_t connection_open(connection_t *connection, const char *path, counters_t *counters) {
     connection->counters = counters;
     err_t err = sql_open(path, SQLITE_OPEN_READWRITE, &connection->db);
@@ -48,7 +42,7 @@ err_t connection_open(connection_t *connection, const char *path, counters_t *co
     if (err == ERR_OK) err = meta_load(connection->db, &connection->meta);
     for (int i = 0; i < STATEMENTS && err == ERR_OK; i++)
         err = sql_prepare(connection->db, texts[i], &connection->statements[i]);
-    if (err == ERR_OK) (void)sqlite3_wal_hook(connection->db, remember_wal, connection);
+    if (err == ERR_OK) wal_watch(connection->db, &connection->wal_pages);
     if (err != ERR_OK) connection_close(connection);
     return err;
 }
