@@ -42,6 +42,8 @@ int command_simulate(int argc, char **argv);
 int command_detect(int argc, char **argv);
 int command_suggestions(int argc, char **argv);
 int command_canary(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -275,14 +275,20 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     return err;
 }
 
+/* What the journal keeps beside the records that are needed is a small part of what the data directory may hold. */
+enum { JOURNAL_SHARE = 32 };
+
 static err_t open_local(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
+    uint64_t segment = c->segment_bytes, most = c->retention_bytes / JOURNAL_SHARE;
+    if (segment > most) segment = most;
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/journal", c->data);
     journal_config_t journal = {.directory = directory,
                                 .durability =
                                     slice_is(slice_text(c->durability), "disk") ? DURABILITY_DISK : DURABILITY_PROCESS,
-                                .segment_bytes = c->segment_bytes,
+                                .segment_bytes = segment,
+                                .spare_bytes = c->retention_bytes / JOURNAL_SHARE,
                                 .queue_bytes = c->queue_bytes};
     return journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
 }

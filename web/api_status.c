@@ -7,6 +7,7 @@
 #include "web/values.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SENTENCE_BYTES = 600, FRONT_WINDOW_S = 300 };
 
@@ -165,6 +166,16 @@ static json_t *meshes_document(const counters_t *counters, query_t *query) {
     return document;
 }
 
+/* Where the store is, as a path that does not depend on where the server was started. */
+static json_t *data_directory(const char *store_path) {
+    char *path = realpath(store_path, NULL);
+    char *slash = path == NULL ? NULL : strrchr(path, '/');
+    if (slash != NULL) *slash = '\0';
+    json_t *text = value_text(slice_text(slash == NULL ? "" : path));
+    free(path);
+    return text;
+}
+
 json_t *document_status(web_t *web, query_t *query) {
     const web_context_t *context = &web->context;
     web_status_t now = {.event_ns = INT64_MIN, .checkpoint_age_s = -1};
@@ -184,9 +195,10 @@ json_t *document_status(web_t *web, query_t *query) {
                                   (json_int_t)now.journal_folded, "behind_bytes",
                                   (json_int_t)now.journal_behind_bytes));
     json_object_set_new(document, "store",
-                        json_pack("{sI,sI,sI,sI,sI}", "bytes", (json_int_t)store.bytes, "spans",
-                                  (json_int_t)store.spans, "traces", (json_int_t)store.traces, "entities",
-                                  (json_int_t)store.entities, "names", (json_int_t)store.names));
+                        json_pack("{so,sI,sI,sI,sI,sI}", "directory", data_directory(context->store_path), "bytes",
+                                  (json_int_t)store.bytes, "spans", (json_int_t)store.spans, "traces",
+                                  (json_int_t)store.traces, "entities", (json_int_t)store.entities, "names",
+                                  (json_int_t)store.names));
     json_object_set_new(document, "learning",
                         json_pack("{sb,sI,sI}", "done", now.learning_done, "have_buckets",
                                   (json_int_t)now.learning_have_buckets, "need_buckets",

@@ -6,7 +6,6 @@
 #include "collector/rollup/shard.h"
 #include "collector/store/chunk.h"
 #include "collector/store/schema.h"
-#include "collector/store/wal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,13 +15,14 @@
 
 enum { LATE_WAIT_BUCKETS = 360, LOOK_AGAIN_S = 1, FINISH_S = 5 };
 
-err_t compactor_open(compactor_t *compactor, const char *path, int64_t full_10s_s, counters_t *counters) {
+err_t compactor_open(compactor_t *compactor, const char *path, int64_t full_10s_s, uint64_t store_bytes,
+                     counters_t *counters) {
     *compactor = (compactor_t){.counters = counters, .full_10s_s = full_10s_s};
     err_t err = sql_open(path, SQLITE_OPEN_READWRITE, &compactor->db);
     if (err == ERR_OK) err = schema_tune(compactor->db);
     /* It reads through what it compacts once: a large cache would only hold what is about to go. */
     if (err == ERR_OK) err = sql_exec(compactor->db, "PRAGMA cache_size=-4096");
-    if (err == ERR_OK) wal_watch(compactor->db, &compactor->wal_pages);
+    if (err == ERR_OK) err = wal_watch(compactor->db, store_bytes, &compactor->wal);
     if (err != ERR_OK) compactor_close(compactor);
     return err;
 }
@@ -101,7 +101,7 @@ err_t compactor_step(compactor_t *compactor, bool all, bool *worked) {
     err = find_span(compactor, &meta, &bounds, worked);
     if (err == ERR_OK && !*worked) err = find_late(compactor, &meta, &bounds, all, worked);
     if (err == ERR_OK && !*worked) err = find_fine(compactor, &meta, &bounds, worked);
-    if (err == ERR_OK && *worked) err = wal_tend(compactor->db, compactor->wal_pages);
+    if (err == ERR_OK && *worked) err = wal_tend(compactor->db, &compactor->wal);
     if (err != ERR_OK && sqlite3_get_autocommit(compactor->db) == 0) (void)sql_exec(compactor->db, "ROLLBACK");
     return err;
 }
@@ -117,6 +117,7 @@ struct compaction {
     compactor_t compactor;
     char *path;
     int64_t full_10s_s;
+    uint64_t store_bytes;
     counters_t *counters;
 };
 
@@ -126,7 +127,8 @@ static bool work(compaction_t *compaction, bool all) {
     bool worked = false;
     err_t err = ERR_OK;
     if (compactor->db == NULL)
-        err = compactor_open(compactor, compaction->path, compaction->full_10s_s, compaction->counters);
+        err = compactor_open(compactor, compaction->path, compaction->full_10s_s, compaction->store_bytes,
+                             compaction->counters);
     if (err == ERR_OK) err = compactor_step(compactor, all, &worked);
     if (err == ERR_OK) {
         compaction->complained = false;
@@ -178,10 +180,11 @@ static void *run(void *argument) {
     return NULL;
 }
 
-compaction_t *compaction_start(const char *path, int64_t full_10s_s, counters_t *counters) {
+compaction_t *compaction_start(const char *path, int64_t full_10s_s, uint64_t store_bytes, counters_t *counters) {
     compaction_t *compaction = memory_new(1, sizeof *compaction);
     compaction->path = memory_text(path);
     compaction->full_10s_s = full_10s_s;
+    compaction->store_bytes = store_bytes;
     compaction->counters = counters;
     int failed = pthread_mutex_init(&compaction->mutex, NULL) | pthread_cond_init(&compaction->changed, NULL) |
                  pthread_create(&compaction->thread, NULL, run, compaction);

@@ -18,16 +18,19 @@
 #include "base/buffer.h"
 #include "base/counters.h"
 #include "collector/store/meta.h"
+#include "collector/store/wal.h"
 
 typedef struct {
     sqlite3 *db; /* NULL: not open */
     counters_t *counters;
     int64_t full_10s_s; /* 0 = for ever */
-    int wal_pages;
+    wal_t wal;
     buffer_t bytes; /* scratch */
 } compactor_t;
 
-err_t compactor_open(compactor_t *compactor, const char *path, int64_t full_10s_s, counters_t *counters);
+/* `store_bytes`: what the whole store may hold, 0 = no bound. */
+err_t compactor_open(compactor_t *compactor, const char *path, int64_t full_10s_s, uint64_t store_bytes,
+                     counters_t *counters);
 void compactor_close(compactor_t *compactor);
 
 /* One piece of work: a span to chunks, a late frame merged, or some coarse cells; *worked is false when nothing is due.
@@ -43,7 +46,7 @@ err_t compact_coarsen(compactor_t *compactor, bounds_t *bounds);
 typedef struct compaction compaction_t;
 
 /* The thread. It looks for work every second. */
-compaction_t *compaction_start(const char *path, int64_t full_10s_s, counters_t *counters);
+compaction_t *compaction_start(const char *path, int64_t full_10s_s, uint64_t store_bytes, counters_t *counters);
 
 /* Does what is still due, for some seconds at most, and ends the thread. */
 void compaction_stop(compaction_t *compaction);

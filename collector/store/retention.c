@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "collector/store/chunk.h"
+#include "collector/store/directory.h"
 
 enum { HOUR_S = 3600, BUCKETS_PER_HOUR = 360 };
 
@@ -157,10 +158,18 @@ static err_t raise_bound(connection_t *connection, meta_t *meta, int r, int64_t 
     return ERR_OK;
 }
 
-static err_t delete_for_bytes(connection_t *connection, meta_t *meta, uint64_t limit, int64_t *total) {
+/* What the pages in use may have. */
+static int64_t bytes_for_store(connection_t *connection, const store_config_t *config) {
+    int64_t beside = directory_bytes_beside(config->directory, "seismesh.sqlite");
+    if (beside > connection->beside_bytes) connection->beside_bytes = beside;
+    int64_t limit = (int64_t)config->retention_bytes;
+    return connection->beside_bytes < limit / 2 ? limit - connection->beside_bytes : limit / 2;
+}
+
+static err_t delete_for_bytes(connection_t *connection, meta_t *meta, int64_t limit, int64_t *total) {
     int64_t bytes = 0, before = *total;
     err_t err = used_bytes(connection->db, &bytes);
-    if (err != ERR_OK || limit == 0 || bytes <= (int64_t)limit) return err;
+    if (err != ERR_OK || bytes <= limit) return err;
     err = delete_blocks(connection, meta, "id>?2 ORDER BY id", INT64_MIN, STEP_BLOCKS, total);
     int64_t oldest = INT64_MIN;
     if (err == ERR_OK && *total > before)
@@ -172,7 +181,7 @@ static err_t delete_for_bytes(connection_t *connection, meta_t *meta, uint64_t l
 }
 
 /* One small transaction; *total tells how much it found to do. */
-static err_t step(connection_t *connection, const store_config_t *config, int64_t *total) {
+static err_t step(connection_t *connection, const store_config_t *config, int64_t limit, int64_t *total) {
     meta_t next = connection->meta;
     err_t err = sql_exec(connection->db, "BEGIN IMMEDIATE");
     if (err != ERR_OK) return err;
@@ -180,7 +189,7 @@ static err_t step(connection_t *connection, const store_config_t *config, int64_
     if (err == ERR_OK) err = delete_chunks(connection, &next, total);
     if (err == ERR_OK) err = delete_spans(connection, &next, config->retention_spans_s, total);
     if (err == ERR_OK) err = delete_events(connection, &next, config, total);
-    if (err == ERR_OK && *total == 0) err = delete_for_bytes(connection, &next, config->retention_bytes, total);
+    if (err == ERR_OK && *total == 0) err = delete_for_bytes(connection, &next, limit, total);
     if (err == ERR_OK && *total > 0) err = meta_save(connection->db, &next);
     if (err == ERR_OK) err = sql_exec(connection->db, "COMMIT");
     if (err == ERR_OK)
@@ -191,9 +200,10 @@ static err_t step(connection_t *connection, const store_config_t *config, int64_
 }
 
 err_t retention_run(connection_t *connection, const store_config_t *config) {
+    int64_t limit = config->retention_bytes == 0 ? INT64_MAX : bytes_for_store(connection, config);
     for (int i = 0; i < RETENTION_STEPS; i++) {
         int64_t total = 0;
-        err_t err = step(connection, config, &total);
+        err_t err = step(connection, config, limit, &total);
         if (err != ERR_OK || total == 0) return err;
     }
     return ERR_OK;

@@ -60,7 +60,8 @@ err_t store_open(const store_config_t *config, counters_t *counters, store_t **o
     store->names_saved = 2; /* "" and "__overflow__" are in every names_t */
     store->entities_saved = 1;
     store->writer = writer_new(&store->config, store->path, &meta, counters);
-    if (config->compact) store->compaction = compaction_start(store->path, config->full_10s_s, counters);
+    if (config->compact)
+        store->compaction = compaction_start(store->path, config->full_10s_s, config->retention_bytes, counters);
     *out = store;
     return ERR_OK;
 }

@@ -2,7 +2,6 @@
 
 #include "collector/store/schema.h"
 #include "collector/store/spanblock.h"
-#include "collector/store/wal.h"
 
 static const char *const texts[STATEMENTS] = {
     [PUT_NAME] = "INSERT OR REPLACE INTO name VALUES(?,?)",
@@ -35,14 +34,14 @@ static const struct {
     [EVENT_SUGGESTION] = {PUT_SUGGESTION, 4, 0},
 };
 
-err_t connection_open(connection_t *connection, const char *path, counters_t *counters) {
+err_t connection_open(connection_t *connection, const char *path, uint64_t store_bytes, counters_t *counters) {
     connection->counters = counters;
     err_t err = sql_open(path, SQLITE_OPEN_READWRITE, &connection->db);
     if (err == ERR_OK) err = schema_tune(connection->db);
     if (err == ERR_OK) err = meta_load(connection->db, &connection->meta);
     for (int i = 0; i < STATEMENTS && err == ERR_OK; i++)
         err = sql_prepare(connection->db, texts[i], &connection->statements[i]);
-    if (err == ERR_OK) wal_watch(connection->db, &connection->wal_pages);
+    if (err == ERR_OK) err = wal_watch(connection->db, store_bytes, &connection->wal);
     if (err != ERR_OK) connection_close(connection);
     return err;
 }

@@ -5,12 +5,18 @@
 
 #include "collector/store/sql.h"
 
-/* Keeps the WAL's length in pages, as of the last commit of this connection, in *pages. */
-void wal_watch(sqlite3 *db, int *pages);
+typedef struct {
+    int pages;         /* its length as of the last commit of this connection */
+    int restart_pages; /* about as long as it may become */
+} wal_t;
+
+/* Keeps an eye on the WAL from now on; `wal` stays where it is as long as the connection. The WAL is to be a small part
+ * of `store_bytes`, what the whole store may hold (0 = no bound). */
+err_t wal_watch(sqlite3 *db, uint64_t store_bytes, wal_t *wal);
 
 /* Copies the WAL when it is long, and lets it begin anew when it is very long. `mode` of wal_copy: SQLITE_CHECKPOINT_…;
  * that a reader holds on is no error, the next one will do it. */
-err_t wal_tend(sqlite3 *db, int pages);
+err_t wal_tend(sqlite3 *db, const wal_t *wal);
 err_t wal_copy(sqlite3 *db, int mode);
 
 #endif

@@ -29,7 +29,9 @@ struct writer {
 static err_t write_job(writer_t *writer) {
     connection_t *connection = &writer->connection;
     const job_t *job = &writer->job;
-    err_t err = connection->db == NULL ? connection_open(connection, writer->path, writer->counters) : ERR_OK;
+    err_t err = connection->db == NULL
+                    ? connection_open(connection, writer->path, writer->config.retention_bytes, writer->counters)
+                    : ERR_OK;
     if (err != ERR_OK) return err;
     assert(connection->meta.checkpoints == job->sequence || connection->meta.checkpoints == job->sequence - 1);
     if (connection->meta.checkpoints == job->sequence) return wal_copy(connection->db, SQLITE_CHECKPOINT_FULL);
@@ -56,7 +58,7 @@ static bool work(writer_t *writer) {
     atomic_store_explicit(&writer->position, (uint64_t)writer->job.position, memory_order_release);
     counters_add(writer->counters, COUNTER_CHECKPOINTS, 1);
     err = retention_run(&writer->connection, &writer->config);
-    if (err == ERR_OK) err = wal_tend(writer->connection.db, writer->connection.wal_pages);
+    if (err == ERR_OK) err = wal_tend(writer->connection.db, &writer->connection.wal);
     if (err == ERR_OK) {
         writer->complained = false;
     } else { /* the job is on disk; housekeeping comes again with the next */

@@ -20,7 +20,7 @@ static void open_fold(support_fold_t *fold, const char *directory) {
 
 static void compact(const char *path, int64_t full_10s_s, bool all, counters_t *counters) {
     compactor_t compactor;
-    REQUIRE(compactor_open(&compactor, path, full_10s_s, counters) == ERR_OK);
+    REQUIRE(compactor_open(&compactor, path, full_10s_s, 0, counters) == ERR_OK);
     for (bool worked = true; worked;) {
         err_t err = compactor_step(&compactor, all, &worked);
         CHECK_EQUAL(err, ERR_OK);
