@@ -24,7 +24,7 @@
     X(text, log_level, "log_level", "info", "debug, info, warn or error")                                              \
     X(bytes, request_bytes, "limits.request_bytes", "64MiB", "largest request, on the wire and after inflating")       \
     X(bytes, intake_bytes, "limits.intake_bytes", "256MiB", "all request bodies in flight together")                   \
-    X(bytes, queue_bytes, "limits.queue_bytes", "128MiB",                                                              \
+    X(bytes, queue_bytes, "limits.queue_bytes", "64MiB",                                                               \
       "journaled and not yet folded; beyond it senders are told to retry")                                             \
     X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
     X(count, names, "limits.names", "1000000", "different names (services, operations, pods …)")                       \

@@ -15,6 +15,10 @@
 
 enum { LATE_WAIT_BUCKETS = 360, LOOK_AGAIN_S = 1, FINISH_S = 5 };
 
+/* How long settled buckets stay frames, in buckets of 10 s. What is asked of 10 s cells are mostly single series, which
+ * chunks give ten times as fast; of recent minutes and hours it is the whole map, which frames give. */
+static const int64_t frames_stay[RESOLUTIONS] = {0, 6 * 360, 72 * 360};
+
 err_t compactor_open(compactor_t *compactor, const char *path, int64_t full_10s_s, uint64_t store_bytes,
                      counters_t *counters) {
     *compactor = (compactor_t){.counters = counters, .full_10s_s = full_10s_s};
@@ -51,7 +55,7 @@ static err_t find_span(compactor_t *compactor, const meta_t *meta, const bounds_
         if (err != ERR_OK) return err;
         if (bucket == INT64_MAX) continue;
         int64_t span = floor_div(bucket, CHUNK_BUCKETS);
-        if ((span + 1) * CHUNK_BUCKETS * resolution_buckets[r] > meta->closed_before) continue;
+        if ((span + 1) * CHUNK_BUCKETS * resolution_buckets[r] > meta->closed_before - frames_stay[r]) continue;
         *worked = true;
         return compact_span(compactor, r, span);
     }
