@@ -100,10 +100,10 @@ TEST(each_kind_of_damage_is_found_and_named) {
         {"UPDATE chunk SET bytes=substr(bytes,1,length(bytes)-1) WHERE resolution=10 AND entity=3 AND span=(SELECT"
          " min(span) FROM chunk WHERE resolution=10 AND entity=3)",
          "chunk"},
-        {"UPDATE chunk SET span=span-1000 WHERE resolution=60 AND entity=2 AND span=(SELECT min(span) FROM chunk WHERE"
-         " resolution=60 AND entity=2)",
+        {"UPDATE chunk SET span=span-1000 WHERE resolution=10 AND entity=2 AND span=(SELECT min(span) FROM chunk WHERE"
+         " resolution=10 AND entity=2)",
          "another time"},
-        {"UPDATE chunk SET entity=99999 WHERE resolution=60 AND entity=2", "no such entity"},
+        {"UPDATE chunk SET entity=99999 WHERE resolution=10 AND entity=2", "no such entity"},
         {"UPDATE span_block SET bytes=zeroblob(100) WHERE id=3", "span block 3"},
         {"DELETE FROM span_block WHERE id=4", "spans are there"},
         {"UPDATE trace SET blocks=x'00ff' WHERE key=7", "trace row 7"},
