@@ -245,16 +245,17 @@ TEST(kill_9_within_a_migration_leaves_the_old_store_or_the_new_one) {
         sqlite3 *db;
         CHECK(sqlite3_open(path, &db) == SQLITE_OK);
         int64_t version = number(db, "PRAGMA user_version");
-        CHECK(version == 2 || version == SCHEMA_VERSION);
+        CHECK(version >= 2 && version <= SCHEMA_VERSION);
         CHECK_EQUAL(number(db, "SELECT value FROM meta WHERE key='schema_version'"), version);
-        CHECK_EQUAL(number(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'chunk%'"), version == 2 ? 0 : 2);
-        old += version == 2;
-        new += version != 2;
+        CHECK_EQUAL(number(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'chunk%'"),
+                    version == SCHEMA_VERSION ? 2 : 0);
+        old += version < SCHEMA_VERSION;
+        new += version == SCHEMA_VERSION;
         CHECK_EQUAL(schema_prepare(db, path, why, sizeof why), ERR_OK); /* and the next start brings it up */
         (void)sqlite3_close(db);
         check_version_2_answers(path);
     }
-    (void)printf("# killed 40 times: %d times still version 2, %d times migrated\n", old, new);
+    (void)printf("# killed 40 times: %d times not or half way there, %d times migrated\n", old, new);
     CHECK(old + new == 40);
     support_remove(directory);
 }
