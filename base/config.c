@@ -82,6 +82,7 @@ static const rule_t rules[] = {
     {.path = "spans.block_bytes", .low = 4 * KIB, .high = 64 * MIB},
     {.path = "retention.spans_seconds", .low = 60, .high = 3650 * DAY},
     {.path = "retention.rollup_10s_seconds", .low = 600, .high = 3650 * DAY},
+    {.path = "retention.full_10s_seconds", .low = 0, .high = 3650 * DAY},
     {.path = "retention.rollup_1m_seconds", .low = 600, .high = 3650 * DAY},
     {.path = "retention.rollup_1h_seconds", .low = 3600, .high = 36500 * DAY},
     {.path = "retention.bytes", .low = 16 * MIB, .high = 1048576 * GIB},

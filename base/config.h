@@ -26,7 +26,7 @@
     X(text, log_level, "log_level", "info", "debug, info, warn or error")                                              \
     X(bytes, request_bytes, "limits.request_bytes", "64MiB", "largest request, on the wire and after inflating")       \
     X(bytes, intake_bytes, "limits.intake_bytes", "256MiB", "all request bodies in flight together")                   \
-    X(bytes, queue_bytes, "limits.queue_bytes", "128MiB",                                                              \
+    X(bytes, queue_bytes, "limits.queue_bytes", "64MiB",                                                               \
       "journaled and not yet folded; beyond it senders are told to retry")                                             \
     X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
     X(count, scrape_targets, "limits.scrape_targets", "5000", "targets that are scraped; more are left out")           \
@@ -49,6 +49,8 @@
     X(bytes, span_block_bytes, "spans.block_bytes", "1MiB", "raw bytes of a span block")                               \
     X(seconds, retention_spans_s, "retention.spans_seconds", "259200", "spans are kept so long")                       \
     X(seconds, retention_10s_s, "retention.rollup_10s_seconds", "86400", "10 s cells are kept so long")                \
+    X(seconds, retention_full_10s_s, "retention.full_10s_seconds", "21600",                                            \
+      "older 10 s cells keep latency in 64 buckets, and no exemplars; minutes and hours keep all")                     \
     X(seconds, retention_1m_s, "retention.rollup_1m_seconds", "1209600", "1 min cells are kept so long")               \
     X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")                \
     X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                 \

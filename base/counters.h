@@ -85,7 +85,9 @@
     X(CHECKPOINTS, "checkpoints", "", "Checkpoints written.")                                                          \
     X(CHECKPOINT_FAILURES, "checkpoint_failures", "", "Checkpoints that failed and were tried again.")                 \
     X(FRAMES_MERGED_LATE, "late_frames_merged", "", "Closed frames that late points were merged into.")                \
+    X(CHUNKS, "chunks_written", "", "Chunks that compaction made of frames.")                                          \
     X(RETENTION_FRAMES, "retention_deleted", "what=\"frames\"", "Rows deleted by retention.")                          \
+    X(RETENTION_CHUNKS, "retention_deleted", "what=\"chunks\"", "Rows deleted by retention.")                          \
     X(RETENTION_BLOCKS, "retention_deleted", "what=\"span_blocks\"", "Rows deleted by retention.")                     \
     X(RETENTION_TRACES, "retention_deleted", "what=\"traces\"", "Rows deleted by retention.")                          \
     X(STORE_DAMAGED, "store_damaged_rows", "", "Rows of the store that did not read back: lost, and left out.")        \

@@ -258,7 +258,9 @@ static err_t open_store(daemon_t *daemon, char *why, size_t why_size) {
                             .retention_1m_s = (int64_t)c->retention_1m_s,
                             .retention_1h_s = (int64_t)c->retention_1h_s,
                             .retention_spans_s = (int64_t)c->retention_spans_s,
-                            .retention_bytes = c->retention_bytes};
+                            .retention_bytes = c->retention_bytes,
+                            .compact = true,
+                            .full_10s_s = (int64_t)c->retention_full_10s_s};
     return store_open(&store, &daemon->counters, &daemon->store, why, why_size);
 }
 
@@ -283,14 +285,20 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     return err;
 }
 
+/* What the journal keeps beside the records that are needed is a small part of what the data directory may hold. */
+enum { JOURNAL_SHARE = 32 };
+
 static err_t open_local(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
+    uint64_t segment = c->segment_bytes, most = c->retention_bytes / JOURNAL_SHARE;
+    if (segment > most) segment = most;
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/journal", c->data);
     journal_config_t journal = {.directory = directory,
                                 .durability =
                                     slice_is(slice_text(c->durability), "disk") ? DURABILITY_DISK : DURABILITY_PROCESS,
-                                .segment_bytes = c->segment_bytes,
+                                .segment_bytes = segment,
+                                .spare_bytes = c->retention_bytes / JOURNAL_SHARE,
                                 .queue_bytes = c->queue_bytes};
     return journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
 }
