@@ -5,9 +5,11 @@
  *            the ways out of the caller got slower than of the ways into the callee, the caller itself is slow to send
  *            and to receive, and carries the blame.
  *   saturation  its processor or memory filled up at the same time
+ *   silence  some of its instances stopped answering, while its others go on as before: calls to them get lost
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
  * those whose deviation disappears when the callees' is subtracted. */
+#include "analyzer/peers.h"
 #include "analyzer/state.h"
 #include "base/memory.h"
 
@@ -16,8 +18,11 @@
 
 static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convinces no further */
 static const double EFFECT_MAX = 5;
-static const double OTHER_END = 0.3;    /* of the blame for a slow way stays with the end that is less likely */
-static const double ESTABLISHED = 1.25; /* the best must lead the next by this factor */
+static const double OTHER_END = 0.3; /* of the blame for a slow way stays with the end that is less likely */
+enum { SILENT_LATELY_S = 1800 };
+static const double SILENCE_ALIKE_S = 60; /* an instance that fell silent so much earlier or later has another reason */
+static const double LOST_S = 1;           /* what a lost call costs its caller, where nobody tells */
+static const double ESTABLISHED = 1.25;   /* the best must lead the next by this factor */
 
 /* A deviation of one side of a call or service. */
 typedef struct {
@@ -98,8 +103,58 @@ static double excess_like(const subject_t *callee, uint64_t incident, const trac
     return 0;
 }
 
+/* The share of the calls to a service that get lost on instances which fell silent (peers.h) as the incident began. */
+typedef struct {
+    uint32_t service, subject; /* subject: of the instance that was silent longest */
+    double share;
+} lost_t;
+
+enum { LOST_MAX = 16 };
+
+typedef struct {
+    lost_t items[LOST_MAX];
+    uint32_t count;
+} losses_t;
+
+static lost_t lost_on(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    peers_t instances;
+    lost_t lost = {.service = service};
+    double silent_s = 0, since_s;
+    peers_collect(analyzer, service, ENTITY_INSTANCE, &instances);
+    for (uint32_t i = 0; i < instances.count; i++) {
+        if (instances.items[i].silent_s <= silent_s) continue;
+        silent_s = instances.items[i].silent_s;
+        lost.subject = instances.items[i].subject;
+    }
+    since_s = (double)(bucket_end_ns(analyzer->last_bucket) - incident->first_failure_ns) * 1e-9;
+    if (silent_s > 0 && fabs(silent_s - since_s) <= SILENCE_ALIKE_S) lost.share = peers_lost_share(&instances);
+    return lost;
+}
+
+static lost_t lost_of(const losses_t *losses, uint32_t service) {
+    for (uint32_t i = 0; i < losses->count; i++)
+        if (losses->items[i].service == service) return losses->items[i];
+    return (lost_t){.service = service};
+}
+
+/* Of all services: looked at are those with an instance that has missed a bucket. */
+static void losses_of(const analyzer_t *analyzer, const incident_t *incident, losses_t *losses) {
+    losses->count = 0;
+    for (uint32_t i = 0; i < analyzer->subject_count && losses->count < LOST_MAX; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        const flow_t *flow = subject->flow;
+        if (subject->key.kind != ENTITY_INSTANCE || flow == NULL || flow->recent_count == 0) continue;
+        int64_t missed = analyzer->last_bucket - flow->recent[flow->recent_count - 1].bucket;
+        if (missed == 0 || missed * BUCKET_SECONDS > SILENT_LATELY_S) continue;
+        if (lost_of(losses, subject->key.service).share > 0) continue;
+        lost_t lost = lost_on(analyzer, incident, subject->key.service);
+        if (lost.share > 0) losses->items[losses->count++] = lost;
+    }
+}
+
 /* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
-static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, const track_t *like) {
+static double explained(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+                        uint32_t service, const track_t *like) {
     double sum = 0;
     uint8_t role = like->role == TRACK_LATENCY ? TRACK_LATENCY : TRACK_ERRORS;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -107,9 +162,11 @@ static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t 
         if (edge->key.kind != ENTITY_EDGE || edge->key.caller != service || edge->key.service == service) continue;
         uint32_t index = (uint32_t)(callee - analyzer->subjects);
         deviation_t waits =
-            deviation_of(analyzer, index, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
-        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident, role);
-        double excess = callee == edge ? 0 : excess_like(callee, incident, like);
+            deviation_of(analyzer, index, incident->id, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
+        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident->id, role);
+        double excess = callee == edge ? 0 : excess_like(callee, incident->id, like);
+        double lost = waits.weight > 0 ? 0 : lost_of(losses, edge->key.service).share;
+        sum += lost * (role == TRACK_LATENCY ? LOST_S : 1) * calls_per_request(analyzer, edge);
         if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_per_request(analyzer, edge);
     }
     return sum;
@@ -128,7 +185,7 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
 
 /* What the serving side shows, over all subjects of the service: each view is reduced by what the callees explain, and
  * the view that leaves least decides, since it saw the calls best. */
-static void blame_own(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+static void blame_own(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses, blame_t *blame) {
     static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
     for (size_t r = 0; r < sizeof roles; r++) {
         deviation_t best = {0};
@@ -137,8 +194,8 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, bl
             if (analyzer->subjects[i].key.service != blame->service) continue;
             deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
             if (seen.weight <= 0) continue;
-            double waits =
-                explained(analyzer, incident->id, blame->service, &analyzer->subjects[seen.subject].tracks[seen.track]);
+            double waits = explained(analyzer, incident, losses, blame->service,
+                                     &analyzer->subjects[seen.subject].tracks[seen.track]);
             double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;
@@ -164,6 +221,28 @@ static void blame_saturation(const analyzer_t *analyzer, const incident_t *incid
     }
 }
 
+/* As strong as failures of that share would be: they are, where the callers tell them in time. */
+static void blame_silence(const losses_t *losses, blame_t *blame) {
+    lost_t lost = lost_of(losses, blame->service);
+    if (lost.share <= 0) return;
+    deviation_t seen = {log1p(lost.share / 0.02), lost.share, lost.subject, 0};
+    add_part(blame, &blame->own, seen.weight, &seen);
+}
+
+/* Callers' waits are of all calls, the serving side's times of those that it answered well: slow calls that failed are
+ * in the first only, and no matter of the way. The part of the slow calls that did not fail. */
+static double slow_but_answered(const subject_t *edge) {
+    const flow_t *flow = edge->flow;
+    double slow = 0, failed = 0;
+    if (flow == NULL) return 1;
+    int cut = histogram_cut(&flow->client, 0.99);
+    for (uint32_t i = 0; i < flow->recent_count; i++) {
+        slow += histogram_above(&flow->recent[i].client, cut) - 0.01 * histogram_total(&flow->recent[i].client);
+        failed += flow->recent[i].errors;
+    }
+    return slow > 0 ? fmax(1 - failed / slow, 0) : 1;
+}
+
 /* The part of what callers wait longer that the callee's own serving time does not show. */
 static double network_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t edge, double waited) {
     double served = deviation_of(analyzer, edge, incident->id, TRACK_LATENCY).excess;
@@ -172,7 +251,7 @@ static double network_share(const analyzer_t *analyzer, const incident_t *incide
         uint32_t service = subject_find(analyzer, &key);
         if (service != NO_INDEX) served = deviation_of(analyzer, service, incident->id, TRACK_LATENCY).excess;
     }
-    return waited > 0 ? fmax(1 - served / waited, 0) : 0;
+    return waited > 0 ? fmax(1 - served / waited, 0) * slow_but_answered(&analyzer->subjects[edge]) : 0;
 }
 
 /* Which share of the calls out of a caller, or into a callee, got slower on the way. */
@@ -206,7 +285,8 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
 }
 
 /* The instance and version of the service that deviate most; where there is only one instance, that one. */
-static void name_instance(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+static void name_instance(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+                          blame_t *blame) {
     double best = 0;
     uint32_t instances = 0, only = 0, only_version = 0;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -223,6 +303,11 @@ static void name_instance(const analyzer_t *analyzer, const incident_t *incident
         best = weight;
         blame->instance = subject->key.part;
         blame->version = subject->key.version;
+    }
+    lost_t lost = lost_of(losses, blame->service);
+    if (lost.share > 0) {
+        blame->instance = analyzer->subjects[lost.subject].key.part;
+        blame->version = analyzer->subjects[lost.subject].key.version;
     }
     if (blame->instance == 0 && instances == 1) {
         blame->instance = only;
@@ -247,8 +332,27 @@ static double shown_by(const analyzer_t *analyzer, const incident_t *incident, u
     return most;
 }
 
+/* Services that are called by those in the incident, and lose calls without a deviation of their own. */
+static uint32_t silent_candidates(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+                                  bool *seen, blame_t *ranked, uint32_t count) {
+    for (uint32_t l = 0; l < losses->count && count < RANKED_MAX; l++) {
+        const lost_t *lost = &losses->items[l];
+        bool called = false;
+        for (uint32_t i = 0; i < analyzer->subject_count && !seen[lost->service]; i++) {
+            const subject_key_t *key = &analyzer->subjects[i].key;
+            called |= key->kind == ENTITY_EDGE && key->service == lost->service && seen[key->caller];
+        }
+        if (!called) continue;
+        seen[lost->service] = true;
+        ranked[count++] =
+            (blame_t){.service = lost->service, .subject = lost->subject, .onset_ns = incident->first_failure_ns};
+    }
+    return count;
+}
+
 /* The services that an incident touches. */
-static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked) {
+static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+                           blame_t *ranked) {
     uint32_t names = analyzer->names_bound, count = 0;
     bool *seen = memory_new(names + 1, sizeof *seen);
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -265,17 +369,21 @@ static uint32_t candidates(const analyzer_t *analyzer, const incident_t *inciden
             }
         }
     }
+    count = silent_candidates(analyzer, incident, losses, seen, ranked, count);
     free(seen);
     return count;
 }
 
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established) {
-    uint32_t count = candidates(analyzer, incident, ranked);
+    losses_t losses;
+    losses_of(analyzer, incident, &losses);
+    uint32_t count = candidates(analyzer, incident, &losses, ranked);
     for (uint32_t i = 0; i < count; i++) {
-        blame_own(analyzer, incident, &ranked[i]);
+        blame_own(analyzer, incident, &losses, &ranked[i]);
         blame_network(analyzer, incident, &ranked[i]);
         blame_saturation(analyzer, incident, &ranked[i]);
-        name_instance(analyzer, incident, &ranked[i]);
+        blame_silence(&losses, &ranked[i]);
+        name_instance(analyzer, incident, &losses, &ranked[i]);
         ranked[i].shown = shown_by(analyzer, incident, ranked[i].service);
     }
     qsort(ranked, count, sizeof *ranked, worse_first);

@@ -162,7 +162,7 @@ def heal(options, scenario, seed, work, plain, suggestions):
     result['users'] = {'without': before, 'with': after}
     if truth['routing_heals']:
         result['healed'] = not breaks(changed, begin, duration)
-    served = changed['served'].get((target or '').split('/')[-1])
+    served = changed['served'].get((effect.get('service') or target or '').split('/')[-1])
     if served and served['requests'] > 100:
         seen = {'error_ratio': served['errors'] / served['requests'], 'p99_s': served['p99_s']}
         result['forecasts'] = {key: {'low': effect[key]['low'], 'high': effect[key]['high'], 'seen': seen[key],

@@ -1,0 +1,42 @@
+#include "analyzer/routing/routing.h"
+
+#include <math.h>
+
+enum { REQUESTS_MIN = 20, USUAL_MIN = 30 };
+static const double PILED_MIN = 0.4; /* of the calls that usually take longer */
+
+bool window_of(const flow_t *flow, int64_t since_ns, window_t *window) {
+    double covered_s = 0;
+    *window = (window_t){.requests = 0};
+    if (flow == NULL || !flow_baseline(flow, flow->recent_count, &window->usual)) return false;
+    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &window->usual_latency);
+    flow_latencies(flow, flow->recent_count, TRACK_CLIENT_LATENCY, &window->usual_waits);
+    for (uint32_t i = 0; i < flow->recent_count; i++) {
+        const flow_bucket_t *bucket = &flow->recent[i];
+        if (bucket_end_ns(bucket->bucket) <= since_ns) continue;
+        window->requests += bucket->requests;
+        window->errors += bucket->errors;
+        histogram_add(&window->latency, &bucket->server);
+        histogram_add(&window->waits, &bucket->client);
+        covered_s += flow->period_s;
+    }
+    window->rate = covered_s > 0 ? window->requests / covered_s : 0;
+    window->usual_rate =
+        flow->period_s > 0 ? window->usual.requests / (window->usual.buckets * flow->period_s) : 0;
+    window->usual_errors = window->usual.errors / window->usual.requests;
+    window->highest_rate = flow->highest_rate;
+    return window->requests >= REQUESTS_MIN && window->usual.requests >= USUAL_MIN;
+}
+
+double window_capped(const window_t *calls, int *bin) {
+    const histogram_t *waits = &calls->waits, *usual = &calls->usual_waits;
+    double total = histogram_total(waits), before = histogram_total(usual);
+    int top = HISTOGRAM_BINS - 1;
+    while (top > 1 && waits->count[top] <= 0) top--;
+    if (!(total > 0) || !(before > 0)) return 0;
+    /* the limit lies somewhere in a bin, or on the border of two */
+    double here = (waits->count[top] + waits->count[top - 1]) / total;
+    double there = (usual->count[top] + usual->count[top - 1]) / before, beyond = histogram_above(usual, top + 1) / before;
+    *bin = waits->count[top - 1] > waits->count[top] ? top - 1 : top;
+    return here - there >= PILED_MIN * beyond ? fmax(here - there, 0) : 0;
+}
