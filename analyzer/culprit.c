@@ -20,6 +20,7 @@ static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convi
 static const double EFFECT_MAX = 5;
 static const double OTHER_END = 0.3; /* of the blame for a slow way stays with the end that is less likely */
 enum { SILENT_LATELY_S = 1800 };
+static const double CASCADE_EFFECT = 1.1, CASCADE_LEFT = 0.2; /* three times slower; of the blame that stays */
 static const double SILENCE_ALIKE_S = 60; /* an instance that fell silent so much earlier or later has another reason */
 static const double LOST_S = 1;           /* what a lost call costs its caller, where nobody tells */
 static const double ESTABLISHED = 1.25;   /* the best must lead the next by this factor */
@@ -183,6 +184,22 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
     blame->score = blame->own + blame->network + blame->saturation;
 }
 
+/* Whether a callee became much slower itself, no later: then the caller's own time is mostly waiting for places that
+ * its waiting requests hold (Little's law), even where that is more than it waits for the callee. */
+static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, int64_t onset_ns) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_key_t *key = &analyzer->subjects[i].key;
+        if (key->kind != ENTITY_EDGE || key->caller != service || key->service == service) continue;
+        uint32_t callee = service_subject(analyzer, key->service);
+        if (callee == NO_INDEX) continue;
+        deviation_t seen = deviation_of(analyzer, callee, incident->id, TRACK_LATENCY);
+        if (seen.weight <= 0) continue;
+        const trouble_t *trouble = &analyzer->subjects[callee].tracks[seen.track].trouble;
+        if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns <= onset_ns + BUCKET_NS) return true;
+    }
+    return false;
+}
+
 /* What the serving side shows, over all subjects of the service: each view is reduced by what the callees explain, and
  * the view that leaves least decides, since it saw the calls best. */
 static void blame_own(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses, blame_t *blame) {
@@ -207,6 +224,9 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, co
                           : sqrt(harm / fmax(largest_harm(analyzer, incident->id,
                                                           analyzer->subjects[best.subject].tracks[best.track].role),
                                              1e-9));
+        const trouble_t *trouble = &analyzer->subjects[best.subject].tracks[best.track].trouble;
+        if (roles[r] == TRACK_LATENCY && cascades(analyzer, incident, blame->service, trouble->onset_ns))
+            part *= CASCADE_LEFT;
         add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }
@@ -230,7 +250,7 @@ static void blame_silence(const losses_t *losses, blame_t *blame) {
 }
 
 /* Callers' waits are of all calls, the serving side's times of those that it answered well: slow calls that failed are
- * in the first only, and no matter of the way. The part of the slow calls that did not fail. */
+ * in the first only, and no matter of the way. The part of the slow calls that did not fail, where most of them did. */
 static double slow_but_answered(const subject_t *edge) {
     const flow_t *flow = edge->flow;
     double slow = 0, failed = 0;
@@ -240,7 +260,7 @@ static double slow_but_answered(const subject_t *edge) {
         slow += histogram_above(&flow->recent[i].client, cut) - 0.01 * histogram_total(&flow->recent[i].client);
         failed += flow->recent[i].errors;
     }
-    return slow > 0 ? fmax(1 - failed / slow, 0) : 1;
+    return slow > 0 && failed > slow / 2 ? fmax(1 - failed / slow, 0) : 1;
 }
 
 /* The part of what callers wait longer that the callee's own serving time does not show. */
@@ -268,6 +288,14 @@ static double slow_share(const analyzer_t *analyzer, const incident_t *incident,
     return all > 0 ? slow / all : 0;
 }
 
+/* Whether a service is slow in one of its zones only: then so are calls out of it that are slow on the way. */
+static bool slow_in_one_zone(const analyzer_t *analyzer, uint32_t service) {
+    peers_t zones;
+    peers_collect(analyzer, service, ENTITY_ZONE, &zones);
+    contrast_t contrast = peers_contrast(&zones);
+    return contrast.clear && contrast.by == BY_LATENCY;
+}
+
 static void blame_network(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *edge = &analyzer->subjects[i];
@@ -277,7 +305,8 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (waits.weight <= 0) continue;
         bool caller = slow_share(analyzer, incident, edge->key.caller, true) >
-                      slow_share(analyzer, incident, edge->key.service, false);
+                          slow_share(analyzer, incident, edge->key.service, false) ||
+                      slow_in_one_zone(analyzer, edge->key.caller);
         double part = incoming == caller ? OTHER_END : 1;
         add_part(blame, &blame->network, part * waits.weight * network_share(analyzer, incident, i, waits.excess),
                  &waits);

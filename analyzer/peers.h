@@ -11,12 +11,12 @@ enum { PEERS_MAX = 64 };
 typedef struct {
     uint32_t subject;
     double requests, errors;
-    double rate, highest_rate;    /* requests/s: now, and the most it ever bore */
-    double usual_rate;            /* requests/s of its baseline; 0 = not known */
-    double newest_rate;           /* requests/s in the newest bucket */
-    double silent_s;              /* since its last request, when it should have had some; else 0 */
-    histogram_t latency, waits;   /* of successes, as it served them; of all calls, as callers saw them */
-    histogram_t usual;            /* of successes, before */
+    double rate, highest_rate;  /* requests/s: now, and the most it ever bore */
+    double usual_rate;          /* requests/s of its baseline; 0 = not known */
+    double newest_rate;         /* requests/s in the newest bucket */
+    double silent_s;            /* since its last request, when it should have had some; else 0 */
+    histogram_t latency, waits; /* of successes, as it served them; of all calls, as callers saw them */
+    histogram_t usual;          /* of successes, before */
 } peer_t;
 
 typedef struct {
@@ -32,7 +32,7 @@ typedef struct {
     uint8_t by;      /* contrast_by_t */
     double evidence; /* log10(1/p), price of choosing the worst taken off */
     bool clear;      /* enough evidence, enough effect, and no other peer is as bad */
-    double wanted;   /* where not clear: about so many more requests to the worst would decide; 0 = no difference seen */
+    double wanted; /* where not clear: about so many more requests to the worst would decide; 0 = no difference seen */
 } contrast_t;
 
 void peers_collect(const analyzer_t *analyzer, uint32_t service, entity_kind_t kind, peers_t *peers);

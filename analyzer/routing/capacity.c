@@ -1,7 +1,7 @@
-/* Can a target bear more? What it bore before is the best witness. Beyond that, its processors: their usual use grows in
- * proportion to the requests, and may not pass ROOM_MAX, where waiting grows steeply (M/M/c: at 80 % of one server four
- * requests wait for each that works). Where nobody tells the processors' use, up to twice what was borne is taken for
- * possible, not for known. A target that is slower than usual itself bears nothing more. */
+/* Can a target bear more? What it bore before is the best witness. Beyond that, its processors: their usual use grows
+ * in proportion to the requests, and may not pass ROOM_MAX, where waiting grows steeply (M/M/c: at 80 % of one server
+ * four requests wait for each that works). Where nobody tells the processors' use, up to twice what was borne is taken
+ * for possible, not for known. A target that is slower than usual itself bears nothing more. */
 #include "analyzer/routing/routing.h"
 
 #include <math.h>

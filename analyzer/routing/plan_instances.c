@@ -1,6 +1,6 @@
-/* One instance is worse than its siblings. If it fails, the proxies can find that out by themselves and leave it out for
- * a while, again and again (ejection); that heals itself when the instance does. If it is slow, silent, or fails too
- * seldom for them to notice, it has to be taken out by name (drained). */
+/* One instance is worse than its siblings. If it fails, the proxies can find that out by themselves and leave it out
+ * for a while, again and again (ejection); that heals itself when the instance does. If it is slow, silent, or fails
+ * too seldom for them to notice, it has to be taken out by name (drained). */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -89,6 +89,7 @@ bool plan_drain(const analyzer_t *analyzer, const incident_t *incident, const bl
                    action->service, (unsigned)peers.count);
     plan->wrong_if[0] = "this instance alone gets a kind of request that is slow or fails everywhere";
     plan->wrong_if[1] = "what ails it is its node or zone, and its siblings there will follow";
-    plan->wrong_if[2] = contrast.by == BY_SILENCE ? "it was stopped on purpose, or only its telemetry is missing" : NULL;
+    plan->wrong_if[2] =
+        contrast.by == BY_SILENCE ? "it was stopped on purpose, or only its telemetry is missing" : NULL;
     return true;
 }

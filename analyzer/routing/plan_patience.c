@@ -1,7 +1,8 @@
-/* Calls are given up too early. A timeout that cuts into what is usual shows like this: the caller's waits pile up at one
- * value, beyond which about so many calls lay before as are given up now, and its own requests fail, while the service
- * gets as many requests as ever, answers them as fast as ever and does not fail by itself. Then the cure is a timeout
- * beyond what was ever usual. That calls fail is not asked for: not every library says so of those that it gives up. */
+/* Calls are given up too early. A timeout that cuts into what is usual shows like this: the caller's waits pile up at
+ * one value, beyond which about so many calls lay before as are given up now, and its own requests fail, while the
+ * service gets as many requests as ever, answers them as fast as ever and does not fail by itself. Then the cure is a
+ * timeout beyond what was ever usual. That calls fail is not asked for: not every library says so of those that it
+ * gives up. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -17,7 +18,7 @@ static const double ROOM_FACTOR = 3, TIMEOUT_MIN_S = 0.05;
 typedef struct {
     uint32_t caller, callee;
     window_t calls, callers, served; /* the way; the caller itself; the service itself */
-    double cut, limit_s; /* share of the calls, and where */
+    double cut, limit_s;             /* share of the calls, and where */
 } cut_t;
 
 static bool serves_as_ever(const window_t *served) {

@@ -55,12 +55,13 @@ static void say(const analyzer_t *analyzer, const storm_t *storm, plan_t *plan) 
     phrase_t a, b, c, d;
     const char *name = plan->action.service, *who = routing_name(analyzer, storm->caller);
     (void)snprintf(plan->title, sizeof plan->title, "Let %s not retry its calls to %s", who, name);
-    (void)snprintf(plan->sentence, sizeof plan->sentence,
-                   "%s makes %s more calls to %s for each of its requests than usual, %s a second, and %s has borne %s "
-                   "before: even its quickest answers now wait longer than its slowest used to. Without retries it would "
-                   "get what it usually gets",
-                   who, phrase_factor(&a, storm->amplified), name, phrase_count(&b, storm->calls.rate), name,
-                   phrase_count(&c, storm->served.highest_rate));
+    (void)snprintf(
+        plan->sentence, sizeof plan->sentence,
+        "%s makes %s more calls to %s for each of its requests than usual, %s a second, and %s has borne %s "
+        "before: even its quickest answers now wait longer than its slowest used to. Without retries it would "
+        "get what it usually gets",
+        who, phrase_factor(&a, storm->amplified), name, phrase_count(&b, storm->calls.rate), name,
+        phrase_count(&c, storm->served.highest_rate));
     (void)snprintf(plan->capacity, sizeof plan->capacity, "%s would get about %s requests/s and has borne %s before",
                    name, phrase_count(&a, storm->served.rate / storm->amplified),
                    phrase_count(&d, storm->served.highest_rate));

@@ -1,5 +1,5 @@
-/* What plans that compare peers have in common: how the worst one differs, what moving its traffic does, and whether the
- * others can bear it. */
+/* What plans that compare peers have in common: how the worst one differs, what moving its traffic does, and whether
+ * the others can bear it. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -20,11 +20,12 @@ void plan_contrast_words(const analyzer_t *analyzer, const peers_t *peers, const
                        phrase_share(&c, rest.errors / rest.requests), phrase_count(&d, rest.requests));
         return;
     case BY_SILENCE:
-        (void)snprintf(out, size,
-                       "%s has answered nothing for %s and had %s requests/s before; the others answer %s requests/s, no "
-                       "more than usual, so its share of the calls is still sent to it",
-                       name, phrase_seconds(&a, worst->silent_s), phrase_count(&b, worst->usual_rate),
-                       phrase_count(&c, rest.rate));
+        (void)snprintf(
+            out, size,
+            "%s has answered nothing for %s and had %s requests/s before; the others answer %s requests/s, no "
+            "more than usual, so its share of the calls is still sent to it",
+            name, phrase_seconds(&a, worst->silent_s), phrase_count(&b, worst->usual_rate),
+            phrase_count(&c, rest.rate));
         return;
     case BY_WAITS:
         (void)snprintf(out, size,
@@ -56,15 +57,17 @@ static void capacity_words(const char *name, const effect_t *effect, char *out, 
                        name, r, h, phrase_share(&use, effect->processor));
         return;
     case CAPACITY_UNKNOWN:
-        (void)snprintf(out, size,
-                       "%s would get %s requests/s, more than the %s that it was ever seen to bear, and nobody tells how "
-                       "busy its processors are: watch it",
-                       name, r, h);
+        (void)snprintf(
+            out, size,
+            "%s would get %s requests/s, more than the %s that it was ever seen to bear, and nobody tells how "
+            "busy its processors are: watch it",
+            name, r, h);
         return;
     default:
-        (void)snprintf(out, size,
-                       "%s would get %s requests/s, more than the %s that it was ever seen to bear: add instances first",
-                       name, r, h);
+        (void)snprintf(
+            out, size,
+            "%s would get %s requests/s, more than the %s that it was ever seen to bear: add instances first", name, r,
+            h);
     }
 }
 
@@ -85,8 +88,8 @@ void plan_moves(const analyzer_t *analyzer, const peers_t *peers, const contrast
         const peer_t *peer = &peers->items[i];
         double predicted = i == worst ? 0 : peer->rate * (1 + moved / fmax(rest.rate, 1e-9));
         if (!spread) predicted = i == plan->effect.receiver ? plan->effect.rate : 0;
-        plan->load[plan->load_count++] =
-            (load_row_t){peers_part(analyzer, peers, i), i == worst ? moved : peer->rate, predicted, peer->highest_rate};
+        plan->load[plan->load_count++] = (load_row_t){peers_part(analyzer, peers, i), i == worst ? moved : peer->rate,
+                                                      predicted, peer->highest_rate};
     }
     plan->blast = moved / fmax(moved + rest.rate, 1e-9);
     capacity_words(routing_name(analyzer, peers_part(analyzer, peers, plan->effect.receiver)), &plan->effect,

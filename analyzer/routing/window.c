@@ -21,8 +21,7 @@ bool window_of(const flow_t *flow, int64_t since_ns, window_t *window) {
         covered_s += flow->period_s;
     }
     window->rate = covered_s > 0 ? window->requests / covered_s : 0;
-    window->usual_rate =
-        flow->period_s > 0 ? window->usual.requests / (window->usual.buckets * flow->period_s) : 0;
+    window->usual_rate = flow->period_s > 0 ? window->usual.requests / (window->usual.buckets * flow->period_s) : 0;
     window->usual_errors = window->usual.errors / window->usual.requests;
     window->highest_rate = flow->highest_rate;
     return window->requests >= REQUESTS_MIN && window->usual.requests >= USUAL_MIN;
@@ -36,7 +35,8 @@ double window_capped(const window_t *calls, int *bin) {
     if (!(total > 0) || !(before > 0)) return 0;
     /* the limit lies somewhere in a bin, or on the border of two */
     double here = (waits->count[top] + waits->count[top - 1]) / total;
-    double there = (usual->count[top] + usual->count[top - 1]) / before, beyond = histogram_above(usual, top + 1) / before;
+    double there = (usual->count[top] + usual->count[top - 1]) / before,
+           beyond = histogram_above(usual, top + 1) / before;
     *bin = waits->count[top - 1] > waits->count[top] ? top - 1 : top;
     return here - there >= PILED_MIN * beyond ? fmax(here - there, 0) : 0;
 }
