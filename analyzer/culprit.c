@@ -46,19 +46,6 @@ static double harm_of(const track_t *track) {
                                                           : NAN;
 }
 
-/* The largest harm of one kind that any service shows in the incident. */
-static double largest_harm(const analyzer_t *analyzer, uint64_t incident, uint8_t role) {
-    double largest = 0;
-    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *subject = &analyzer->subjects[i];
-        for (uint32_t t = 0; t < subject->track_count; t++) {
-            const track_t *track = &subject->tracks[t];
-            if (track->role == role && track->trouble.incident == incident) largest = fmax(largest, harm_of(track));
-        }
-    }
-    return largest;
-}
-
 /* The strongest deviation of a subject's tracks of one kind. */
 static deviation_t deviation_of(const analyzer_t *analyzer, uint32_t index, uint64_t incident, uint8_t role) {
     deviation_t best = {0};
@@ -112,10 +99,12 @@ typedef struct {
 
 enum { LOST_MAX = 16 };
 
+/* What is the same for all suspects of a ranking. */
 typedef struct {
-    lost_t items[LOST_MAX];
-    uint32_t count;
-} losses_t;
+    lost_t lost[LOST_MAX];
+    uint32_t lost_count;
+    double largest_harm[TRACK_ROLES]; /* that any service shows, besides those that only wait for places */
+} ranking_t;
 
 static lost_t lost_on(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
     peers_t instances;
@@ -132,29 +121,28 @@ static lost_t lost_on(const analyzer_t *analyzer, const incident_t *incident, ui
     return lost;
 }
 
-static lost_t lost_of(const losses_t *losses, uint32_t service) {
-    for (uint32_t i = 0; i < losses->count; i++)
-        if (losses->items[i].service == service) return losses->items[i];
+static lost_t lost_of(const ranking_t *ranking, uint32_t service) {
+    for (uint32_t i = 0; i < ranking->lost_count; i++)
+        if (ranking->lost[i].service == service) return ranking->lost[i];
     return (lost_t){.service = service};
 }
 
 /* Of all services: looked at are those with an instance that has missed a bucket. */
-static void losses_of(const analyzer_t *analyzer, const incident_t *incident, losses_t *losses) {
-    losses->count = 0;
-    for (uint32_t i = 0; i < analyzer->subject_count && losses->count < LOST_MAX; i++) {
+static void losses_of(const analyzer_t *analyzer, const incident_t *incident, ranking_t *ranking) {
+    for (uint32_t i = 0; i < analyzer->subject_count && ranking->lost_count < LOST_MAX; i++) {
         const subject_t *subject = &analyzer->subjects[i];
         const flow_t *flow = subject->flow;
         if (subject->key.kind != ENTITY_INSTANCE || flow == NULL || flow->recent_count == 0) continue;
         int64_t missed = analyzer->last_bucket - flow->recent[flow->recent_count - 1].bucket;
         if (missed == 0 || missed * BUCKET_SECONDS > SILENT_LATELY_S) continue;
-        if (lost_of(losses, subject->key.service).share > 0) continue;
+        if (lost_of(ranking, subject->key.service).share > 0) continue;
         lost_t lost = lost_on(analyzer, incident, subject->key.service);
-        if (lost.share > 0) losses->items[losses->count++] = lost;
+        if (lost.share > 0) ranking->lost[ranking->lost_count++] = lost;
     }
 }
 
 /* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
-static double explained(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+static double explained(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
                         uint32_t service, const track_t *like) {
     double sum = 0;
     uint8_t role = like->role == TRACK_LATENCY ? TRACK_LATENCY : TRACK_ERRORS;
@@ -166,7 +154,7 @@ static double explained(const analyzer_t *analyzer, const incident_t *incident, 
             deviation_of(analyzer, index, incident->id, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
         if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident->id, role);
         double excess = callee == edge ? 0 : excess_like(callee, incident->id, like);
-        double lost = waits.weight > 0 ? 0 : lost_of(losses, edge->key.service).share;
+        double lost = waits.weight > 0 ? 0 : lost_of(ranking, edge->key.service).share;
         sum += lost * (role == TRACK_LATENCY ? LOST_S : 1) * calls_per_request(analyzer, edge);
         if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_per_request(analyzer, edge);
     }
@@ -184,9 +172,11 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
     blame->score = blame->own + blame->network + blame->saturation;
 }
 
-/* Whether a callee became much slower itself, no later: then the caller's own time is mostly waiting for places that
- * its waiting requests hold (Little's law), even where that is more than it waits for the callee. */
-static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, int64_t onset_ns) {
+/* Whether a callee became much slower itself before what a track of the service shows: then the service's own time is
+ * mostly waiting for places that its waiting requests hold (Little's law), even where that is more than it waits for
+ * the callee, and its failures are of those that waited too long. */
+static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, const track_t *shown) {
+    int64_t head_start_ns = shown->role == TRACK_LATENCY ? -BUCKET_NS : BUCKET_NS;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_key_t *key = &analyzer->subjects[i].key;
         if (key->kind != ENTITY_EDGE || key->caller != service || key->service == service) continue;
@@ -195,14 +185,28 @@ static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uin
         deviation_t seen = deviation_of(analyzer, callee, incident->id, TRACK_LATENCY);
         if (seen.weight <= 0) continue;
         const trouble_t *trouble = &analyzer->subjects[callee].tracks[seen.track].trouble;
-        if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns <= onset_ns + BUCKET_NS) return true;
+        if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns + head_start_ns <= shown->trouble.onset_ns)
+            return true;
     }
     return false;
 }
 
+static void largest_harms(const analyzer_t *analyzer, const incident_t *incident, ranking_t *ranking) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->trouble.incident != incident->id || cascades(analyzer, incident, subject->key.service, track))
+                continue;
+            ranking->largest_harm[track->role] = fmax(ranking->largest_harm[track->role], harm_of(track));
+        }
+    }
+}
+
 /* What the serving side shows, over all subjects of the service: each view is reduced by what the callees explain, and
  * the view that leaves least decides, since it saw the calls best. */
-static void blame_own(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses, blame_t *blame) {
+static void blame_own(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                      blame_t *blame) {
     static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
     for (size_t r = 0; r < sizeof roles; r++) {
         deviation_t best = {0};
@@ -211,22 +215,17 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, co
             if (analyzer->subjects[i].key.service != blame->service) continue;
             deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
             if (seen.weight <= 0) continue;
-            double waits = explained(analyzer, incident, losses, blame->service,
+            double waits = explained(analyzer, incident, ranking, blame->service,
                                      &analyzer->subjects[seen.subject].tracks[seen.track]);
             double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;
         }
         if (best.weight <= 0) continue;
-        double harm = harm_of(&analyzer->subjects[best.subject].tracks[best.track]);
-        double part = isnan(harm)
-                          ? 1
-                          : sqrt(harm / fmax(largest_harm(analyzer, incident->id,
-                                                          analyzer->subjects[best.subject].tracks[best.track].role),
-                                             1e-9));
-        const trouble_t *trouble = &analyzer->subjects[best.subject].tracks[best.track].trouble;
-        if (roles[r] == TRACK_LATENCY && cascades(analyzer, incident, blame->service, trouble->onset_ns))
-            part *= CASCADE_LEFT;
+        const track_t *track = &analyzer->subjects[best.subject].tracks[best.track];
+        double harm = harm_of(track);
+        double part = isnan(harm) ? 1 : fmin(sqrt(harm / fmax(ranking->largest_harm[track->role], 1e-9)), 1);
+        if (cascades(analyzer, incident, blame->service, track)) part *= CASCADE_LEFT;
         add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }
@@ -242,8 +241,8 @@ static void blame_saturation(const analyzer_t *analyzer, const incident_t *incid
 }
 
 /* As strong as failures of that share would be: they are, where the callers tell them in time. */
-static void blame_silence(const losses_t *losses, blame_t *blame) {
-    lost_t lost = lost_of(losses, blame->service);
+static void blame_silence(const ranking_t *ranking, blame_t *blame) {
+    lost_t lost = lost_of(ranking, blame->service);
     if (lost.share <= 0) return;
     deviation_t seen = {log1p(lost.share / 0.02), lost.share, lost.subject, 0};
     add_part(blame, &blame->own, seen.weight, &seen);
@@ -314,7 +313,7 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
 }
 
 /* The instance and version of the service that deviate most; where there is only one instance, that one. */
-static void name_instance(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+static void name_instance(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
                           blame_t *blame) {
     double best = 0;
     uint32_t instances = 0, only = 0, only_version = 0;
@@ -333,7 +332,7 @@ static void name_instance(const analyzer_t *analyzer, const incident_t *incident
         blame->instance = subject->key.part;
         blame->version = subject->key.version;
     }
-    lost_t lost = lost_of(losses, blame->service);
+    lost_t lost = lost_of(ranking, blame->service);
     if (lost.share > 0) {
         blame->instance = analyzer->subjects[lost.subject].key.part;
         blame->version = analyzer->subjects[lost.subject].key.version;
@@ -362,10 +361,10 @@ static double shown_by(const analyzer_t *analyzer, const incident_t *incident, u
 }
 
 /* Services that are called by those in the incident, and lose calls without a deviation of their own. */
-static uint32_t silent_candidates(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+static uint32_t silent_candidates(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
                                   bool *seen, blame_t *ranked, uint32_t count) {
-    for (uint32_t l = 0; l < losses->count && count < RANKED_MAX; l++) {
-        const lost_t *lost = &losses->items[l];
+    for (uint32_t l = 0; l < ranking->lost_count && count < RANKED_MAX; l++) {
+        const lost_t *lost = &ranking->lost[l];
         bool called = false;
         for (uint32_t i = 0; i < analyzer->subject_count && !seen[lost->service]; i++) {
             const subject_key_t *key = &analyzer->subjects[i].key;
@@ -380,7 +379,7 @@ static uint32_t silent_candidates(const analyzer_t *analyzer, const incident_t *
 }
 
 /* The services that an incident touches. */
-static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, const losses_t *losses,
+static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
                            blame_t *ranked) {
     uint32_t names = analyzer->names_bound, count = 0;
     bool *seen = memory_new(names + 1, sizeof *seen);
@@ -398,21 +397,22 @@ static uint32_t candidates(const analyzer_t *analyzer, const incident_t *inciden
             }
         }
     }
-    count = silent_candidates(analyzer, incident, losses, seen, ranked, count);
+    count = silent_candidates(analyzer, incident, ranking, seen, ranked, count);
     free(seen);
     return count;
 }
 
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established) {
-    losses_t losses;
-    losses_of(analyzer, incident, &losses);
-    uint32_t count = candidates(analyzer, incident, &losses, ranked);
+    ranking_t ranking = {.lost_count = 0};
+    losses_of(analyzer, incident, &ranking);
+    largest_harms(analyzer, incident, &ranking);
+    uint32_t count = candidates(analyzer, incident, &ranking, ranked);
     for (uint32_t i = 0; i < count; i++) {
-        blame_own(analyzer, incident, &losses, &ranked[i]);
+        blame_own(analyzer, incident, &ranking, &ranked[i]);
         blame_network(analyzer, incident, &ranked[i]);
         blame_saturation(analyzer, incident, &ranked[i]);
-        blame_silence(&losses, &ranked[i]);
-        name_instance(analyzer, incident, &losses, &ranked[i]);
+        blame_silence(&ranking, &ranked[i]);
+        name_instance(analyzer, incident, &ranking, &ranked[i]);
         ranked[i].shown = shown_by(analyzer, incident, ranked[i].service);
     }
     qsort(ranked, count, sizeof *ranked, worse_first);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 enum { REQUESTS_MIN = 20, USUAL_MIN = 30 };
+static const double MISSED_MIN = 10; /* calls that should have taken longer: by chance none do once in 20,000 times */
 static const double PILED_MIN = 0.4; /* of the calls that usually take longer */
 
 bool window_of(const flow_t *flow, int64_t since_ns, window_t *window) {
@@ -38,5 +39,6 @@ double window_capped(const window_t *calls, int *bin) {
     double there = (usual->count[top] + usual->count[top - 1]) / before,
            beyond = histogram_above(usual, top + 1) / before;
     *bin = waits->count[top - 1] > waits->count[top] ? top - 1 : top;
+    if (beyond * total < MISSED_MIN) return 0;
     return here - there >= PILED_MIN * beyond ? fmax(here - there, 0) : 0;
 }
