@@ -33,11 +33,11 @@ static bool collect(const flow_t *flow, int64_t now, peer_t *peer) {
         if (now - bucket->bucket >= LATELY_BUCKETS) continue;
         peer->requests += bucket->requests;
         peer->errors += bucket->errors;
-        histogram_add(&peer->latency, &bucket->server);
-        histogram_add(&peer->waits, &bucket->client);
+        flow_recent_add(flow, i, TRACK_LATENCY, &peer->latency);
+        flow_recent_add(flow, i, TRACK_CLIENT_LATENCY, &peer->waits);
         covered_s += flow->period_s;
     }
-    peer->usual = flow->server;
+    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &peer->usual);
     peer->usual_rate = flow->buckets > 0 && flow->period_s > 0 ? flow->requests / (flow->buckets * flow->period_s) : 0;
     peer->newest_rate = newest_rate(flow, now);
     peer->silent_s = silent_for(flow, now, peer->usual_rate);

@@ -27,14 +27,15 @@ static bool receives(uint32_t index, uint32_t worst, bool spread, uint32_t recei
     return spread ? index != worst : index == receiver;
 }
 
-static void add_bucket(buckets_t *all, const flow_bucket_t *bucket) {
+static void add_bucket(buckets_t *all, const flow_t *flow, uint32_t recent) {
+    const flow_bucket_t *bucket = &flow->recent[recent];
     uint32_t at = 0;
     while (at < all->count && all->bucket[at] != bucket->bucket) at++;
     if (at == RECENT_BUCKETS) return;
     if (at == all->count) all->bucket[all->count++] = bucket->bucket;
     all->requests[at] += bucket->requests;
     all->errors[at] += bucket->errors;
-    histogram_add(&all->latency[at], &bucket->server);
+    flow_recent_add(flow, recent, TRACK_LATENCY, &all->latency[at]);
 }
 
 static uint64_t next_random(uint64_t *state) { /* xorshift64*, Vigna 2016; the same forecast for the same buckets */
@@ -160,7 +161,7 @@ effect_t effect_without(const analyzer_t *analyzer, const peers_t *peers, const 
             histogram_add(&sums[s]->latency, &peer->latency);
             histogram_add(&sums[s]->waits, &peer->waits);
         }
-        for (uint32_t b = 0; b < flow->recent_count && sums[1] != NULL; b++) add_bucket(&buckets, &flow->recent[b]);
+        for (uint32_t b = 0; b < flow->recent_count && sums[1] != NULL; b++) add_bucket(&buckets, flow, b);
         histogram_add(&all.usual, &peer->usual);
     }
     double lost = contrast->by == BY_SILENCE ? peers_lost_share(peers) : 0, usual_errors = 0;
@@ -170,7 +171,9 @@ effect_t effect_without(const analyzer_t *analyzer, const peers_t *peers, const 
     effect.p99_s.now = histogram_quantile(&all.latency, 0.99);
     forecast_errors(&buckets, &rest, &effect.errors);
     forecast_p99(&buckets, &rest.latency, slowdown(&effect), &effect.p99_s);
-    effect.harm.usual = effect_cost(usual_errors, waits && service != NULL ? &service->client : &all.usual);
+    histogram_t usual_waits = {{0}};
+    if (waits && service != NULL) flow_latencies(service, service->recent_count, TRACK_CLIENT_LATENCY, &usual_waits);
+    effect.harm.usual = effect_cost(usual_errors, waits ? &usual_waits : &all.usual);
     effect.harm.now = effect_cost(effect.errors.now, waits ? &all.waits : &all.latency);
     effect.harm.predicted = effect_cost(effect.errors.predicted, waits ? &rest.waits : &rest.latency);
     double wait = effect.harm.predicted - effect.errors.predicted;
@@ -184,22 +187,22 @@ static double quantile_or(const histogram_t *histogram, double q, double otherwi
     return isnan(value) ? otherwise : value;
 }
 
-void effect_usual(const window_t *window, double widen, effect_t *effect) {
-    double n = window->usual.requests, total = histogram_total(&window->usual_latency), below = 0, above = 0;
-    double z = Z * BOTH_ENDS * widen, half = z * sqrt(0.99 * 0.01 / fmax(fmin(total, window->requests), 1));
+void effect_usual(const lately_t *lately, double widen, effect_t *effect) {
+    double n = lately->usual.requests, total = histogram_total(&lately->usual_latency), below = 0, above = 0;
+    double z = Z * BOTH_ENDS * widen, half = z * sqrt(0.99 * 0.01 / fmax(fmin(total, lately->requests), 1));
     forecast_t *errors = &effect->errors, *p99 = &effect->p99_s;
-    *errors = (forecast_t){.now = window->errors / window->requests, .predicted = window->usual_errors};
-    stats_wilson(window->usual_errors * fmin(n, window->requests), fmin(n, window->requests), z, &errors->low,
+    *errors = (forecast_t){.now = lately->errors / lately->requests, .predicted = lately->usual_errors};
+    stats_wilson(lately->usual_errors * fmin(n, lately->requests), fmin(n, lately->requests), z, &errors->low,
                  &errors->high);
-    p99->now = histogram_quantile(&window->latency, 0.99);
-    p99->predicted = histogram_quantile(&window->usual_latency, 0.99);
-    if (!isnan(p99->predicted)) coarseness(&window->usual_latency, p99->predicted, &below, &above);
-    p99->low = quantile_or(&window->usual_latency, 0.99 - half, p99->predicted) * exp(-RESOLUTION * widen - below);
-    p99->high = quantile_or(&window->usual_latency, 0.99 + half, p99->predicted) * exp(RESOLUTION * widen + above);
-    double usual = effect_cost(window->usual_errors, &window->usual_latency);
+    p99->now = histogram_quantile(&lately->latency, 0.99);
+    p99->predicted = histogram_quantile(&lately->usual_latency, 0.99);
+    if (!isnan(p99->predicted)) coarseness(&lately->usual_latency, p99->predicted, &below, &above);
+    p99->low = quantile_or(&lately->usual_latency, 0.99 - half, p99->predicted) * exp(-RESOLUTION * widen - below);
+    p99->high = quantile_or(&lately->usual_latency, 0.99 + half, p99->predicted) * exp(RESOLUTION * widen + above);
+    double usual = effect_cost(lately->usual_errors, &lately->usual_latency);
     double stretch = p99->predicted > 0 ? p99->high / p99->predicted : 1;
     effect->harm = (harm_t){.usual = usual,
-                            .now = effect_cost(errors->now, &window->latency),
+                            .now = effect_cost(errors->now, &lately->latency),
                             .predicted = usual,
-                            .worst = errors->high + (usual - window->usual_errors) * stretch};
+                            .worst = errors->high + (usual - lately->usual_errors) * stretch};
 }

@@ -40,9 +40,9 @@ static double still_in(double q, double rate) {
 static void add_residue(const analyzer_t *analyzer, const blame_t *blame, const peers_t *peers,
                         const contrast_t *contrast, effect_t *effect) {
     const peer_t *worst = &peers->items[contrast->worst];
-    window_t since;
+    lately_t since;
     double q = worst->errors / worst->requests, all = worst->rate + peers_others(peers, contrast->worst).rate;
-    if (window_of(analyzer->subjects[worst->subject].flow, blame->onset_ns, &since)) q = since.errors / since.requests;
+    if (lately_of(analyzer->subjects[worst->subject].flow, blame->onset_ns, &since)) q = since.errors / since.requests;
     double residue = still_in(q, worst->rate) * q * worst->rate / fmax(all, 1e-9);
     effect->errors.predicted = fmin(effect->errors.predicted + residue, 1);
     effect->errors.high = fmin(effect->errors.high + 2 * residue, 1);

@@ -31,7 +31,7 @@ static uint32_t calling_instances(const analyzer_t *analyzer, uint32_t service) 
     return count == 0 && called ? 1 : count;
 }
 
-static void predict(const window_t *load, double shed, effect_t *effect) {
+static void predict(const lately_t *load, double shed, effect_t *effect) {
     double n = load->requests, predicted = shed + (1 - shed) * load->usual_errors;
     effect_usual(load, 1, effect);
     effect->errors.predicted = predicted;
@@ -40,7 +40,7 @@ static void predict(const window_t *load, double shed, effect_t *effect) {
     effect->harm.worst += effect->errors.high;
 }
 
-static void say(const window_t *load, double shed, uint32_t proxies, plan_t *plan) {
+static void say(const lately_t *load, double shed, uint32_t proxies, plan_t *plan) {
     phrase_t a, b, c, d, from = {""};
     const char *name = plan->action.service;
     bool in_flight = plan->kind == KIND_CIRCUIT_BREAKER;
@@ -66,8 +66,8 @@ static void say(const window_t *load, double shed, uint32_t proxies, plan_t *pla
 }
 
 bool plan_limit(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, plan_t *plan) {
-    window_t load;
-    if (!incident->established || !window_of(routing_flow(analyzer, blame->service), blame->onset_ns, &load))
+    lately_t load;
+    if (!incident->established || !lately_of(routing_flow(analyzer, blame->service), blame->onset_ns, &load))
         return false;
     if (load.requests < REQUESTS_MIN || !(load.highest_rate > 0)) return false;
     if (!action_set_service(&plan->action, routing_name(analyzer, blame->service))) return false;

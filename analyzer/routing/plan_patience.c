@@ -17,11 +17,11 @@ static const double ROOM_FACTOR = 3, TIMEOUT_MIN_S = 0.05;
 /* One way from a caller to a service, and what cuts it. */
 typedef struct {
     uint32_t caller, callee;
-    window_t calls, callers, served; /* the way; the caller itself; the service itself */
+    lately_t calls, callers, served; /* the way; the caller itself; the service itself */
     double cut, limit_s;             /* share of the calls, and where */
 } cut_t;
 
-static bool serves_as_ever(const window_t *served) {
+static bool serves_as_ever(const lately_t *served) {
     double now = histogram_quantile(&served->latency, 0.5), then = histogram_quantile(&served->usual_latency, 0.5);
     return served->errors / served->requests - served->usual_errors <= OWN_ERRORS_MAX && now <= SLOWER_MAX * then &&
            served->rate >= SERVED_MIN * served->usual_rate;
@@ -29,12 +29,12 @@ static bool serves_as_ever(const window_t *served) {
 
 static bool cut_of(const analyzer_t *analyzer, const subject_t *edge, int64_t onset_ns, cut_t *cut) {
     int bin;
-    const window_t *calls = &cut->calls, *callers = &cut->callers;
+    const lately_t *calls = &cut->calls, *callers = &cut->callers;
     *cut = (cut_t){.caller = edge->key.caller, .callee = edge->key.service};
-    if (!window_of(edge->flow, onset_ns, &cut->calls)) return false;
-    if (!window_of(routing_flow(analyzer, cut->caller), onset_ns, &cut->callers)) return false;
-    if (!window_of(routing_flow(analyzer, cut->callee), onset_ns, &cut->served)) return false;
-    cut->cut = window_capped(calls, &bin);
+    if (!lately_of(edge->flow, onset_ns, &cut->calls)) return false;
+    if (!lately_of(routing_flow(analyzer, cut->caller), onset_ns, &cut->callers)) return false;
+    if (!lately_of(routing_flow(analyzer, cut->callee), onset_ns, &cut->served)) return false;
+    cut->cut = lately_capped(calls, &bin);
     cut->limit_s = histogram_seconds(bin + 0.5);
     double usual = histogram_total(&calls->usual_waits), each = fmin(1, calls->rate / fmax(callers->rate, 1e-9));
     double felt = callers->errors / callers->requests - callers->usual_errors;
@@ -70,7 +70,7 @@ static double round_up(double seconds) {
 
 /* Users of the caller then fare as they usually do. */
 static void predict(const cut_t *cut, double timeout_s, effect_t *effect) {
-    const window_t *callers = &cut->callers;
+    const lately_t *callers = &cut->callers;
     histogram_t beyond = cut->calls.usual_waits;
     int bin = 0;
     while (bin < HISTOGRAM_BINS && histogram_seconds(bin) < timeout_s) bin++;

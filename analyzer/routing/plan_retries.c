@@ -13,20 +13,20 @@ static const double AMPLIFIED_MIN = 1.5, SURGE_MAX = 1.3, BORNE = 1.1;
 
 typedef struct {
     uint32_t caller;
-    window_t calls, callers, served;
+    lately_t calls, callers, served;
     double amplified; /* calls for each request of the caller, against usual */
 } storm_t;
 
-static bool queues(const window_t *served) {
+static bool queues(const lately_t *served) {
     return histogram_quantile(&served->latency, 0.1) > histogram_quantile(&served->usual_latency, 0.99);
 }
 
 static bool storm_of(const analyzer_t *analyzer, const subject_t *edge, int64_t onset_ns, storm_t *storm) {
     *storm = (storm_t){.caller = edge->key.caller};
-    if (!window_of(edge->flow, onset_ns, &storm->calls)) return false;
-    if (!window_of(routing_flow(analyzer, edge->key.caller), onset_ns, &storm->callers)) return false;
-    if (!window_of(routing_flow(analyzer, edge->key.service), onset_ns, &storm->served)) return false;
-    const window_t *calls = &storm->calls, *callers = &storm->callers;
+    if (!lately_of(edge->flow, onset_ns, &storm->calls)) return false;
+    if (!lately_of(routing_flow(analyzer, edge->key.caller), onset_ns, &storm->callers)) return false;
+    if (!lately_of(routing_flow(analyzer, edge->key.service), onset_ns, &storm->served)) return false;
+    const lately_t *calls = &storm->calls, *callers = &storm->callers;
     if (!(callers->rate > 0) || !(calls->usual_rate > 0) || !(callers->usual_rate > 0)) return false;
     storm->amplified = calls->rate / callers->rate / (calls->usual_rate / callers->usual_rate);
     return storm->amplified >= AMPLIFIED_MIN && callers->rate <= SURGE_MAX * callers->highest_rate &&

@@ -19,7 +19,7 @@ typedef struct {
     baseline_t usual;
     double usual_rate, usual_errors, highest_rate; /* requests/s; share; requests/s */
     histogram_t usual_latency, usual_waits;
-} window_t;
+} lately_t;
 
 /* A figure now and after the change, with a 90 % interval. */
 typedef struct {
@@ -51,7 +51,7 @@ static inline bool effect_fits(const effect_t *effect) {
 effect_t effect_without(const analyzer_t *analyzer, const peers_t *peers, const contrast_t *contrast, bool spread);
 
 /* What users of a service get when what ails it is over: what is usual for it, within `widen` times chance. */
-void effect_usual(const window_t *window, double widen, effect_t *effect);
+void effect_usual(const lately_t *lately, double widen, effect_t *effect);
 
 /* A request's cost in failed requests, as harm_t has it. */
 double effect_cost(double errors, const histogram_t *latency);
@@ -112,11 +112,11 @@ bool plan_longer_timeout(const analyzer_t *analyzer, const incident_t *incident,
 bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, plan_t *plan);
 bool plan_limit(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, plan_t *plan);
 
-/* window.c: false when nothing is usual yet, or there were too few requests since then. */
-bool window_of(const flow_t *flow, int64_t since_ns, window_t *window);
+/* lately.c: false when nothing is usual yet, or there were too few requests since then. */
+bool lately_of(const flow_t *flow, int64_t since_ns, lately_t *lately);
 /* Share of calls that are given up at one value, *bin: what piles up there beyond what is usual, where none wait longer
  * and a good part of those that usually do is found in the pile; else 0. */
-double window_capped(const window_t *calls, int *bin);
+double lately_capped(const lately_t *calls, int *bin);
 
 /* plan_words.c: what plans that compare peers have in common. */
 void plan_contrast_words(const analyzer_t *analyzer, const peers_t *peers, const contrast_t *contrast, char *out,

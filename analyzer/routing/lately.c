@@ -6,29 +6,29 @@ enum { REQUESTS_MIN = 20, USUAL_MIN = 30 };
 static const double MISSED_MIN = 10; /* calls that should have taken longer: by chance none do once in 20,000 times */
 static const double PILED_MIN = 0.4; /* of the calls that usually take longer */
 
-bool window_of(const flow_t *flow, int64_t since_ns, window_t *window) {
+bool lately_of(const flow_t *flow, int64_t since_ns, lately_t *lately) {
     double covered_s = 0;
-    *window = (window_t){.requests = 0};
-    if (flow == NULL || !flow_baseline(flow, flow->recent_count, &window->usual)) return false;
-    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &window->usual_latency);
-    flow_latencies(flow, flow->recent_count, TRACK_CLIENT_LATENCY, &window->usual_waits);
+    *lately = (lately_t){.requests = 0};
+    if (flow == NULL || !flow_baseline(flow, flow->recent_count, &lately->usual)) return false;
+    flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &lately->usual_latency);
+    flow_latencies(flow, flow->recent_count, TRACK_CLIENT_LATENCY, &lately->usual_waits);
     for (uint32_t i = 0; i < flow->recent_count; i++) {
         const flow_bucket_t *bucket = &flow->recent[i];
         if (bucket_end_ns(bucket->bucket) <= since_ns) continue;
-        window->requests += bucket->requests;
-        window->errors += bucket->errors;
-        histogram_add(&window->latency, &bucket->server);
-        histogram_add(&window->waits, &bucket->client);
+        lately->requests += bucket->requests;
+        lately->errors += bucket->errors;
+        flow_recent_add(flow, i, TRACK_LATENCY, &lately->latency);
+        flow_recent_add(flow, i, TRACK_CLIENT_LATENCY, &lately->waits);
         covered_s += flow->period_s;
     }
-    window->rate = covered_s > 0 ? window->requests / covered_s : 0;
-    window->usual_rate = flow->period_s > 0 ? window->usual.requests / (window->usual.buckets * flow->period_s) : 0;
-    window->usual_errors = window->usual.errors / window->usual.requests;
-    window->highest_rate = flow->highest_rate;
-    return window->requests >= REQUESTS_MIN && window->usual.requests >= USUAL_MIN;
+    lately->rate = covered_s > 0 ? lately->requests / covered_s : 0;
+    lately->usual_rate = flow->period_s > 0 ? lately->usual.requests / (lately->usual.buckets * flow->period_s) : 0;
+    lately->usual_errors = lately->usual.errors / lately->usual.requests;
+    lately->highest_rate = flow->highest_rate;
+    return lately->requests >= REQUESTS_MIN && lately->usual.requests >= USUAL_MIN;
 }
 
-double window_capped(const window_t *calls, int *bin) {
+double lately_capped(const lately_t *calls, int *bin) {
     const histogram_t *waits = &calls->waits, *usual = &calls->usual_waits;
     double total = histogram_total(waits), before = histogram_total(usual);
     int top = HISTOGRAM_BINS - 1;
