@@ -68,15 +68,18 @@ static double round_up(double seconds) {
     return ten * 10;
 }
 
-/* Users of the caller then fare as they usually do. */
+/* Calls and callers then fare as they usually do. */
 static void predict(const cut_t *cut, double timeout_s, effect_t *effect) {
-    const lately_t *callers = &cut->callers;
-    histogram_t beyond = cut->calls.usual_waits;
+    const histogram_t *usual = &cut->calls.usual_waits;
+    effect_t calls;
     int bin = 0;
     while (bin < HISTOGRAM_BINS && histogram_seconds(bin) < timeout_s) bin++;
-    double late = histogram_above(&beyond, bin) / histogram_total(&beyond);
+    double late = histogram_above(usual, bin) / histogram_total(usual);
     *effect = (effect_t){.processor = NAN};
-    effect_usual(callers, 1, effect);
+    effect_usual(&cut->callers, 1, effect);
+    effect_usual(&cut->calls, 1, &calls);
+    effect->errors = calls.errors;
+    effect->errors.now = fmax(effect->errors.now, cut->cut);
     effect->errors.predicted = fmin(effect->errors.predicted + late, 1);
     effect->errors.high = fmin(effect->errors.high + 2 * late, 1);
     effect->harm.predicted += late;
@@ -112,7 +115,6 @@ bool plan_longer_timeout(const analyzer_t *analyzer, const incident_t *incident,
     if (!(plan->action.timeout_s > cut.limit_s)) return false;
     plan->kind = KIND_SET_TIMEOUT;
     plan->service = cut.callee;
-    plan->felt_by = cut.caller;
     predict(&cut, plan->action.timeout_s, &plan->effect);
     say(analyzer, &cut, plan);
     plan->blast = cut.cut;

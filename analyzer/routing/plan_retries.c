@@ -51,6 +51,18 @@ static bool find(const analyzer_t *analyzer, const blame_t *blame, uint32_t *cal
     return found;
 }
 
+/* Errors of the calls, latency of the service; what users are spared is the caller's. That the queue empties at once is
+ * not known, so twice the usual uncertainty. */
+static void predict(const storm_t *storm, effect_t *effect) {
+    effect_t calls, callers;
+    *effect = (effect_t){.processor = NAN};
+    effect_usual(&storm->served, 2, effect);
+    effect_usual(&storm->calls, 2, &calls);
+    effect_usual(&storm->callers, 2, &callers);
+    effect->errors = calls.errors;
+    effect->harm = callers.harm;
+}
+
 static void say(const analyzer_t *analyzer, const storm_t *storm, plan_t *plan) {
     phrase_t a, b, c, d;
     const char *name = plan->action.service, *who = routing_name(analyzer, storm->caller);
@@ -78,12 +90,10 @@ bool plan_retries(const analyzer_t *analyzer, const incident_t *incident, const 
     if (!action_set_service(&plan->action, routing_name(analyzer, callee))) return false;
     plan->kind = KIND_CUT_RETRIES;
     plan->service = callee;
-    plan->felt_by = storm.caller;
     plan->action.kind = ACTION_CUT_RETRIES;
     plan->action.attempts = 0;
     action_set_caller(&plan->action, routing_name(analyzer, storm.caller));
-    plan->effect = (effect_t){.processor = NAN};
-    effect_usual(&storm.callers, 2, &plan->effect);
+    predict(&storm, &plan->effect);
     say(analyzer, &storm, plan);
     plan->blast = 1;
     plan->confidence = 0.7;

@@ -160,26 +160,29 @@ static double relieved(const caller_t *caller, const waiting_t *waiting, double 
     return fmin(now, fmax(usual, now - part * fmax(0, wait - timeout_s)));
 }
 
-/* Of the caller: it did without the calls that it gives up now, and a part of those newly cut may fail it. */
+/* Errors are told of the calls, the 99th percentile of the caller. What it costs users is counted of the caller: it did
+ * without the calls that it gives up now, and a part of those newly cut may fail it. */
 static void predict(const caller_t *caller, const waiting_t *waiting, double cut, double already, double timeout_s,
                     effect_t *effect) {
-    double n = caller->requests, half = Z * sqrt(0.99 * 0.01 / n), calls_each = fmin(1, waiting->caller_calls / n);
-    double newly = fmax(0, cut - already) * calls_each * TOLERATED_PART, now = caller->errors / n, low, high;
+    double n = waiting->calls, half = Z * sqrt(0.99 * 0.01 / caller->requests);
+    double failing = fmax(0, waiting->errors / n - already); /* those given up may be told as errors, too */
     *effect = (effect_t){.processor = NAN};
-    stats_wilson(caller->errors, n, Z, &low, &high);
-    effect->errors = (forecast_t){now, fmin(1, now + newly), low, fmin(1, high + 2 * newly)};
+    effect->errors.now = fmin(1, failing + already);
+    effect->errors.predicted = fmin(1, failing + cut);
+    stats_wilson(effect->errors.predicted * n, n, Z, &effect->errors.low, &effect->errors.high);
     effect->p99_s.now = quantile_within(&caller->now, 0.99);
     effect->p99_s.predicted = relieved(caller, waiting, 0.99, timeout_s, 1);
     effect->p99_s.low = fmin(effect->p99_s.predicted, relieved(caller, waiting, 0.99 - half, timeout_s, 1));
     effect->p99_s.high = fmax(effect->p99_s.predicted, relieved(caller, waiting, 0.99 + half, timeout_s, 0.5));
-    double mean = histogram_mean(&caller->now), saved = 0;
-    for (int i = 0; i < STEPS; i++)
-        saved += fmax(0, quantile_within(&waiting->waits, (i + 0.5) / STEPS) - timeout_s) * calls_each / STEPS;
-    effect->harm = (harm_t){.usual = caller->usual.errors / caller->usual.requests +
-                                     histogram_mean(&caller->usual_latency) / PATIENCE_S,
-                            .now = now + mean / PATIENCE_S,
-                            .predicted = effect->errors.predicted + fmax(0, mean - saved) / PATIENCE_S,
-                            .worst = effect->errors.high + fmax(0, mean - saved / 2) / PATIENCE_S};
+    double calls_each = fmin(1, waiting->caller_calls / caller->requests), mean = histogram_mean(&caller->now);
+    double now = caller->errors / caller->requests, newly = fmax(0, cut - already) * calls_each * TOLERATED_PART;
+    steps_t waits;
+    steps_of(&waiting->waits, &waits);
+    double saved = time_above(&waits, timeout_s) * calls_each;
+    effect->harm = (harm_t){.usual = effect_cost(caller->usual.errors / caller->usual.requests, &caller->usual_latency),
+                            .now = effect_cost(now, &caller->now),
+                            .predicted = now + newly + fmax(0, mean - saved) / PATIENCE_S,
+                            .worst = now + 2 * newly + fmax(0, mean - saved / 2) / PATIENCE_S};
 }
 
 /* The timeout with the most net waiting saved per call; 0: none is worth it. */
@@ -243,7 +246,6 @@ bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const 
     }
     plan->kind = KIND_SET_TIMEOUT;
     plan->service = blame->service;
-    plan->felt_by = waiting.caller;
     plan->blast = cut;
     plan->action.kind = ACTION_SET_TIMEOUT;
     plan->action.timeout_s = timeout_s;

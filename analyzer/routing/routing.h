@@ -33,6 +33,8 @@ typedef struct {
 
 enum { CAPACITY_BORNE, CAPACITY_ROOM, CAPACITY_UNKNOWN, CAPACITY_LACKING };
 
+/* Of the service that is changed; where calls to it are changed (limits, retries, timeouts), errors are of those calls,
+ * and with a timeout the 99th percentile is the caller's. */
 typedef struct {
     forecast_t errors, p99_s;
     harm_t harm;
@@ -87,7 +89,6 @@ typedef struct {
 typedef struct {
     uint8_t kind; /* kind_t */
     uint32_t service, version, zone, instance;
-    uint32_t felt_by; /* whose figures `effect` tells: a caller; 0 = the service's own */
     routing_action_t action;
     char title[SENTENCE_BYTES], sentence[SENTENCE_BYTES], capacity[SENTENCE_BYTES], blast_radius[SENTENCE_BYTES];
     load_row_t load[PEERS_MAX];

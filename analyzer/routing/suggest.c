@@ -114,10 +114,9 @@ static char *document(const analyzer_t *analyzer, const incident_t *incident, co
     json_t *target = json_pack("{so,so,so,so}", "service", text_or_null(analyzer, plan->service), "version",
                                text_or_null(analyzer, plan->version), "zone", text_or_null(analyzer, plan->zone),
                                "instance", text_or_null(analyzer, plan->instance));
-    uint32_t felt_by = plan->felt_by != 0 ? plan->felt_by : plan->service;
-    json_t *effect = json_pack("{so,so,so,so}", "service", acts ? text_or_null(analyzer, felt_by) : json_null(),
-                               "error_ratio", acts ? forecast(&plan->effect.errors) : json_null(), "p99_s",
-                               acts ? forecast(&plan->effect.p99_s) : json_null(), "load", load_of(analyzer, plan));
+    json_t *effect =
+        json_pack("{so,so,so}", "error_ratio", acts ? forecast(&plan->effect.errors) : json_null(), "p99_s",
+                  acts ? forecast(&plan->effect.p99_s) : json_null(), "load", load_of(analyzer, plan));
     json_t *whole = json_pack(
         "{ss,ss,ss,ss,ss,ss,sI,sI,so,so,s{sb,ss},sf,ss,so}", "id", id, "incident", incident_id, "state", "open", "kind",
         kinds[plan->kind].name, "title", plan->title, "sentence", plan->sentence, "created_ms",

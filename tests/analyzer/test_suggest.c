@@ -136,10 +136,11 @@ TEST(a_slow_dependency_that_callers_give_up_on_gets_an_earlier_timeout) {
     CHECK(timeout_s >= 0.036 && timeout_s < 0.7); /* twice the usual 99th percentile, and below the slow calls */
     CHECK(strstr(field(document, "apply"), "timeout: \"") != NULL);
     CHECK(strstr(field(document, "sentence"), "are given up after about") != NULL);
-    /* what is forecast is the front's, which did without the calls that it gave up */
-    CHECK_TEXT(field(json_object_get(document, "effect"), "service"), "shop/front");
-    CHECK(number_at(document, "effect", "error_ratio", "now") < 0.001);
-    CHECK(number_at(document, "effect", "error_ratio", "high") > 0.01);
+    double now = number_at(document, "effect", "error_ratio", "now");
+    double predicted = number_at(document, "effect", "error_ratio", "predicted");
+    CHECK(now > 0.4 && now < 0.6 && predicted > 0.75 && predicted < 0.85);
+    CHECK(number_at(document, "effect", "error_ratio", "low") < 0.8);
+    CHECK(number_at(document, "effect", "error_ratio", "high") > 0.8);
     CHECK(number_at(document, "effect", "p99_s", "predicted") < 0.5 * number_at(document, "effect", "p99_s", "now"));
     CHECK(number_at(document, "effect", "p99_s", "low") <= number_at(document, "effect", "p99_s", "predicted"));
     CHECK(number_at(document, "effect", "p99_s", "high") >= number_at(document, "effect", "p99_s", "predicted"));

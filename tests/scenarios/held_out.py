@@ -70,7 +70,7 @@ def versions():
           [{'at': '10m', 'service': 'history', 'version': 'v2', 'errors': '25%'}],
           must('bad_version', {'service': 'history', 'version': 'v2'}, **objective('gate')),
           patch={'history': {**two_versions(50, 50, 3, 3), 'concurrency': 1, 'queue': 50,
-                             'time': g.lognormal(26, 60)}})
+                             'time': g.lognormal(34, 80)}})
     write('canary-only-slow', 'a canary with a seventh of the traffic is six times as slow and never fails', 'tickets',
           [{'at': '10m', 'service': 'charge', 'version': 'v2', 'slower': 6}],
           must('bad_version', {'service': 'charge', 'version': 'v2'}, cure=back('charge'),
@@ -125,7 +125,7 @@ def pairs():
     write('two-faults-apart', 'a canary fails, and two minutes later another service gets slow', 'tickets',
           [{'at': '10m', 'service': 'fares', 'version': 'v2', 'errors': '50%'},
            {'at': '12m', 'service': 'acquirer', 'slower': 4}],
-          must('two_faults', {'service': 'fares', 'version': 'v2'}, **objective('web')),
+          must('two_faults', {'service': 'fares', 'version': 'v2'}, cure=back('fares'), **objective('web', '1%', '900ms')),
           patch={'fares': two_versions(75, 25)})
     write('two-faults-at-once', 'an instance fails, and its callee gets slow in the same moment', 'home',
           [{'at': '10m', 'service': 'rules', 'instance': 'rules-v1-2', 'errors': '60%'},
