@@ -137,13 +137,19 @@ static const char *elsewhere(const blame_t *blame, bool single) {
     return single ? "its last change and its logs are the first places to look" : "a shared cause is more likely";
 }
 
-/* Why routing cannot help, and what could. `near`: what came near, and why it is not worth it; "" = nothing did. */
-static void plan_none(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, const char *near,
+/* What came near, and why it is not proposed. */
+typedef struct {
+    char text[2 * SENTENCE_BYTES + 8]; /* "" = nothing did */
+    bool planned;                      /* it was a whole plan, and something speaks against it */
+} near_t;
+
+/* Why routing cannot help, and what could. */
+static void plan_none(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, const near_t *near,
                       plan_t *plan) {
     plan->kind = KIND_NONE;
     plan->service = blame->service;
     plan->instance = blame->instance;
-    const char *service = routing_name(analyzer, blame->service), *also = near[0] == '\0' ? "" : ", and ";
+    const char *service = routing_name(analyzer, blame->service), *also = near->text[0] == '\0' ? "" : ", and ";
     (void)snprintf(plan->title, sizeof plan->title, "No routing change would help %s", service);
     peers_t peers;
     peers_collect(analyzer, blame->service, ENTITY_INSTANCE, &peers);
@@ -156,6 +162,8 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
     if (!action_set_service(&checked, service))
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "the service's name is not one that Kubernetes allows, so no object can be written for it");
+    else if (near->planned)
+        (void)snprintf(plan->sentence, sizeof plan->sentence, "%s; %s", near->text, elsewhere(blame, false));
     else if (versions.wanted > 0 && peers.count > 1)
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "its versions differ, but not clearly yet: about %s more requests to the worse one would decide",
@@ -168,14 +176,12 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
     else if (peers.count <= 1 && instances <= 1)
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "one version and one instance serve it, so there is nowhere to send the traffic%s%s; %s", also,
-                       near, elsewhere(blame, true));
-    else if (between.clear || versions.clear)
-        (void)snprintf(plan->sentence, sizeof plan->sentence, "%s; %s", near, elsewhere(blame, false));
+                       near->text, elsewhere(blame, true));
     else
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "all its versions and instances behave alike, so moving traffic between them changes nothing"
                        "%s%s; %s",
-                       also, near, elsewhere(blame, false));
+                       also, near->text, elsewhere(blame, false));
     (void)snprintf(plan->capacity, sizeof plan->capacity, "nothing is moved");
     (void)snprintf(plan->blast_radius, sizeof plan->blast_radius, "none");
     plan->confidence = incident->established ? 0.5 : 0.2;
@@ -199,17 +205,21 @@ static double spares(const plan_t *plan) {
 }
 
 /* The best plan without an objection. Else false, and `near` says what came to nothing and why. */
-static bool plan_change(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, char *near,
-                        size_t size, plan_t *best) {
+static bool plan_change(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, near_t *near,
+                        plan_t *best) {
     bool found = false;
-    near[0] = '\0';
+    *near = (near_t){.planned = false};
     for (size_t i = 0; i < PLANNERS; i++) {
         plan_t plan = {0};
         bool proposes = planners[i](analyzer, incident, blame, &plan);
-        if (!proposes && plan.cannot != NULL) (void)snprintf(near, size, "%s", plan.cannot);
+        if (!proposes && plan.cannot != NULL && !near->planned)
+            (void)snprintf(near->text, sizeof near->text, "%s", plan.cannot);
         if (!proposes) continue;
         const char *why = objection(&plan);
-        if (why != NULL && near[0] == '\0') (void)snprintf(near, size, "%s, but %s", plan.sentence, why);
+        if (why != NULL && !near->planned) {
+            (void)snprintf(near->text, sizeof near->text, "%s, but %s", plan.sentence, why);
+            near->planned = true;
+        }
         if (why != NULL || (found && spares(&plan) <= spares(best))) continue;
         *best = plan;
         found = true;
@@ -242,15 +252,15 @@ void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool ch
     uint8_t known = incident->suggestion_kind < KINDS ? incident->suggestion_kind : KIND_ROLL_BACK;
     if (kinds[known].rank >= kinds[KIND_ROLL_BACK].rank) return;
     const blame_t *blame = &incident->suspects[0];
-    char near[2 * SENTENCE_BYTES + 8];
+    near_t near;
     plan_t plan = {0}, nothing = {0};
-    bool acts = plan_change(analyzer, incident, blame, near, sizeof near, &plan);
+    bool acts = plan_change(analyzer, incident, blame, &near, &plan);
     if (acts && now_ns - incident->opened_ns < SETTLED_NS) return;
     if (acts && speaks_grpc(analyzer, plan.service))
         (void)snprintf(plan.action.protocol, sizeof plan.action.protocol, "grpc");
     if (acts ? kinds[plan.kind].rank <= kinds[known].rank : kinds[known].rank > kinds[KIND_NONE].rank) return;
     if (!acts && known == KIND_NONE && !changed) return; /* said so already */
-    if (!acts || known == KIND_NONE) plan_none(analyzer, incident, blame, near, &nothing);
+    if (!acts || known == KIND_NONE) plan_none(analyzer, incident, blame, &near, &nothing);
     /* An abstention is updated in place; a change of mind towards acting is a suggestion of its own, and the abstention
      * is over. */
     if (acts && known == KIND_NONE) tell(analyzer, incident, &nothing, now_ns, now_ns);

@@ -70,7 +70,7 @@ def versions():
           [{'at': '10m', 'service': 'history', 'version': 'v2', 'errors': '25%'}],
           must('bad_version', {'service': 'history', 'version': 'v2'}, **objective('gate')),
           patch={'history': {**two_versions(50, 50, 3, 3), 'concurrency': 1, 'queue': 50,
-                             'time': g.lognormal(34, 80)}})
+                             'time': g.lognormal(48, 110)}})
     write('canary-only-slow', 'a canary with a seventh of the traffic is six times as slow and never fails', 'tickets',
           [{'at': '10m', 'service': 'charge', 'version': 'v2', 'slower': 6}],
           must('bad_version', {'service': 'charge', 'version': 'v2'}, cure=back('charge'),
