@@ -137,10 +137,12 @@ static const char *elsewhere(const blame_t *blame, bool single) {
     return single ? "its last change and its logs are the first places to look" : "a shared cause is more likely";
 }
 
-/* What came near, and why it is not proposed. */
+/* What came near, and why it is not proposed. Shorter than a sentence, of which it becomes a part. */
+enum { NEAR_BYTES = SENTENCE_BYTES - 192 };
+
 typedef struct {
-    char text[2 * SENTENCE_BYTES + 8]; /* "" = nothing did */
-    bool planned;                      /* it was a whole plan, and something speaks against it */
+    char text[NEAR_BYTES]; /* "" = nothing did */
+    bool planned;          /* it was a whole plan, and something speaks against it */
 } near_t;
 
 /* Why routing cannot help, and what could. */
@@ -213,11 +215,11 @@ static bool plan_change(const analyzer_t *analyzer, const incident_t *incident, 
         plan_t plan = {0};
         bool proposes = planners[i](analyzer, incident, blame, &plan);
         if (!proposes && plan.cannot != NULL && !near->planned)
-            (void)snprintf(near->text, sizeof near->text, "%s", plan.cannot);
+            (void)snprintf(near->text, sizeof near->text, "%.800s", plan.cannot);
         if (!proposes) continue;
         const char *why = objection(&plan);
         if (why != NULL && !near->planned) {
-            (void)snprintf(near->text, sizeof near->text, "%s, but %s", plan.sentence, why);
+            (void)snprintf(near->text, sizeof near->text, "%.560s, but %.240s", plan.sentence, why);
             near->planned = true;
         }
         if (why != NULL || (found && spares(&plan) <= spares(best))) continue;

@@ -188,7 +188,10 @@ static testmesh_t *cut_off(double limit_ms, uint64_t retries, double slow_ms, ui
             bool cut = bad && serves_ms > limit_ms, refuses = bad && call < refused;
             for (uint64_t n = 0; n <= (bad ? retries : 0); n++) {
                 cell_request(cart, refuses ? FAILURE_SERVER : FAILURE_NONE, (uint64_t)(serves_ms * 1e6));
-                cell_request(edge, cut ? FAILURE_TIMEOUT : refuses ? FAILURE_SERVER : FAILURE_NONE,
+                cell_request(edge,
+                             cut       ? FAILURE_TIMEOUT
+                             : refuses ? FAILURE_SERVER
+                                       : FAILURE_NONE,
                              (uint64_t)(serves_ms * 1e6));
                 sketch_add(&edge->client, (uint64_t)((cut ? limit_ms : serves_ms) * 1e6), 1);
             }
@@ -256,6 +259,7 @@ TEST_MAIN(TEST_CASE(a_zone_that_fails_gets_no_traffic), TEST_CASE(a_zone_that_is
           TEST_CASE(a_slow_instance_is_drained_and_ejection_is_written_where_the_mesh_names_no_instance),
           TEST_CASE(an_instance_that_answers_nothing_is_the_culprit_and_not_its_caller_that_fails),
           TEST_CASE(the_new_version_is_promoted_when_it_is_the_old_one_that_fails),
-          TEST_CASE(a_timeout_that_cuts_what_is_usual_is_made_longer), TEST_CASE(retries_that_keep_a_service_down_are_cut),
+          TEST_CASE(a_timeout_that_cuts_what_is_usual_is_made_longer),
+          TEST_CASE(retries_that_keep_a_service_down_are_cut),
           TEST_CASE(retries_of_a_service_that_fails_by_itself_are_left_alone),
           TEST_CASE(an_entry_that_gets_more_than_it_ever_bore_gets_a_rate_limit))
