@@ -180,6 +180,14 @@ static double explained(const analyzer_t *analyzer, const incident_t *incident, 
     return sum;
 }
 
+double culprit_explained(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
+                         const track_t *track) {
+    double shown = track->trouble.excess;
+    ranking_t ranking = {.lost_count = 0};
+    losses_of(analyzer, incident, &ranking);
+    return shown > 0 ? fmin(explained(analyzer, incident, &ranking, service, track) / shown, 1) : NAN;
+}
+
 static void add_part(blame_t *blame, double *part, double value, const deviation_t *deviation) {
     if (value <= 0) return;
     double leading = fmax(blame->own, fmax(blame->network, blame->saturation));
