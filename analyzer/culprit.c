@@ -5,9 +5,11 @@
  *            out of the caller got slower than ways into the callee, the caller itself is slow to send and to receive,
  *            and carries the blame.
  *   saturation  its processor or memory filled up at the same time
+ *   silence  some of its instances stopped answering, while its others go on as before: calls to them get lost
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
  * those whose deviation disappears when the callees' is subtracted. */
+#include "analyzer/peers.h"
 #include "analyzer/state.h"
 #include "base/memory.h"
 
@@ -16,8 +18,12 @@
 
 static const double EVIDENCE_FULL = 6; /* evidence beyond which more of it convinces no further */
 static const double EFFECT_MAX = 5;
-static const double OTHER_END = 0.3;    /* of the blame for a slow way stays with the end that is less likely */
-static const double ESTABLISHED = 1.25; /* the best must lead the next by this factor */
+static const double OTHER_END = 0.3; /* of the blame for a slow way stays with the end that is less likely */
+enum { SILENT_LATELY_S = 1800 };
+static const double CASCADE_EFFECT = 1.1, CASCADE_LEFT = 0.2; /* three times slower; of the blame that stays */
+static const double SILENCE_ALIKE_S = 60; /* an instance that fell silent so much earlier or later has another reason */
+static const double LOST_S = 1;           /* what a lost call costs its caller, where nobody tells */
+static const double ESTABLISHED = 1.25;   /* the best must lead the next by this factor */
 
 /* A deviation of one side of a call or service. */
 typedef struct {
@@ -43,19 +49,6 @@ static double harm_of(const track_t *track) {
     const trouble_t *trouble = &track->trouble;
     if (!(trouble->requests > 0) || !(trouble->window_s > 0)) return NAN;
     return trouble->excess * trouble->requests * share_of(track) / trouble->window_s * 60;
-}
-
-/* The largest harm of one kind that any service shows in the incident. */
-static double largest_harm(const analyzer_t *analyzer, uint64_t incident, uint8_t role) {
-    double largest = 0;
-    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
-        const subject_t *subject = &analyzer->subjects[i];
-        for (uint32_t t = 0; t < subject->track_count; t++) {
-            const track_t *track = &subject->tracks[t];
-            if (track->role == role && track->trouble.incident == incident) largest = fmax(largest, harm_of(track));
-        }
-    }
-    return largest;
 }
 
 /* The strongest deviation of a subject's tracks of one kind. */
@@ -103,6 +96,56 @@ static double excess_like(const subject_t *callee, uint64_t incident, const trac
     return 0;
 }
 
+/* The share of the calls to a service that get lost on instances which fell silent (peers.h) as the incident began. */
+typedef struct {
+    uint32_t service, subject; /* subject: of the instance that was silent longest */
+    double share;
+} lost_t;
+
+enum { LOST_MAX = 16 };
+
+/* What is the same for all suspects of a ranking. */
+typedef struct {
+    lost_t lost[LOST_MAX];
+    uint32_t lost_count;
+    double largest_harm[TRACK_ROLES]; /* that any service shows, besides those that only wait for places */
+} ranking_t;
+
+static lost_t lost_on(const analyzer_t *analyzer, const incident_t *incident, uint32_t service) {
+    peers_t instances;
+    lost_t lost = {.service = service};
+    double silent_s = 0, since_s;
+    peers_collect(analyzer, service, ENTITY_INSTANCE, &instances);
+    for (uint32_t i = 0; i < instances.count; i++) {
+        if (instances.items[i].silent_s <= silent_s) continue;
+        silent_s = instances.items[i].silent_s;
+        lost.subject = instances.items[i].subject;
+    }
+    since_s = (double)(bucket_end_ns(analyzer->last_bucket) - incident->first_failure_ns) * 1e-9;
+    if (silent_s > 0 && fabs(silent_s - since_s) <= SILENCE_ALIKE_S) lost.share = peers_lost_share(&instances);
+    return lost;
+}
+
+static lost_t lost_of(const ranking_t *ranking, uint32_t service) {
+    for (uint32_t i = 0; i < ranking->lost_count; i++)
+        if (ranking->lost[i].service == service) return ranking->lost[i];
+    return (lost_t){.service = service};
+}
+
+/* Of all services: looked at are those with an instance that has missed a bucket. */
+static void losses_of(const analyzer_t *analyzer, const incident_t *incident, ranking_t *ranking) {
+    for (uint32_t i = 0; i < analyzer->subject_count && ranking->lost_count < LOST_MAX; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        const flow_t *flow = subject->flow;
+        if (subject->key.kind != ENTITY_INSTANCE || flow == NULL || flow->recent_count == 0) continue;
+        int64_t missed = analyzer->last_bucket - flow->recent[flow->recent_count - 1].bucket;
+        if (missed == 0 || missed * BUCKET_SECONDS > SILENT_LATELY_S) continue;
+        if (lost_of(ranking, subject->key.service).share > 0) continue;
+        lost_t lost = lost_on(analyzer, incident, subject->key.service);
+        if (lost.share > 0) ranking->lost[ranking->lost_count++] = lost;
+    }
+}
+
 /* What all callers of a service together wait longer: each of many ways to it may carry too few calls to tell. */
 static deviation_t all_wait(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
     uint32_t index = service_subject(analyzer, service);
@@ -117,7 +160,8 @@ static double calls_felt(const analyzer_t *analyzer, const subject_t *edge, cons
 }
 
 /* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
-static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, const track_t *like) {
+static double explained(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                        uint32_t service, const track_t *like) {
     double sum = 0;
     uint8_t role = like->role == TRACK_LATENCY ? TRACK_LATENCY : TRACK_ERRORS;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -125,10 +169,12 @@ static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t 
         if (edge->key.kind != ENTITY_EDGE || edge->key.caller != service || edge->key.service == service) continue;
         uint32_t index = (uint32_t)(callee - analyzer->subjects);
         deviation_t waits =
-            deviation_of(analyzer, index, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
-        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident, role);
-        if (waits.weight <= 0 && role == TRACK_LATENCY) waits = all_wait(analyzer, incident, edge->key.service);
-        double excess = callee == edge ? 0 : excess_like(callee, incident, like);
+            deviation_of(analyzer, index, incident->id, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
+        if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident->id, role);
+        if (waits.weight <= 0 && role == TRACK_LATENCY) waits = all_wait(analyzer, incident->id, edge->key.service);
+        double excess = callee == edge ? 0 : excess_like(callee, incident->id, like);
+        double lost = waits.weight > 0 ? 0 : lost_of(ranking, edge->key.service).share;
+        sum += lost * (role == TRACK_LATENCY ? LOST_S : 1) * calls_per_request(analyzer, edge);
         if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_felt(analyzer, edge, like);
     }
     return sum;
@@ -137,7 +183,9 @@ static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t 
 double culprit_explained(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
                          const track_t *track) {
     double shown = track->trouble.excess;
-    return shown > 0 ? fmin(explained(analyzer, incident->id, service, track) / shown, 1) : NAN;
+    ranking_t ranking = {.lost_count = 0};
+    losses_of(analyzer, incident, &ranking);
+    return shown > 0 ? fmin(explained(analyzer, incident, &ranking, service, track) / shown, 1) : NAN;
 }
 
 static void add_part(blame_t *blame, double *part, double value, const deviation_t *deviation) {
@@ -151,9 +199,41 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
     blame->score = blame->own + blame->network + blame->saturation;
 }
 
+/* Whether a callee became much slower itself before what a track of the service shows: then the service's own time is
+ * mostly waiting for places that its waiting requests hold (Little's law), even where that is more than it waits for
+ * the callee, and its failures are of those that waited too long. */
+static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, const track_t *shown) {
+    int64_t head_start_ns = shown->role == TRACK_LATENCY ? -BUCKET_NS : BUCKET_NS;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_key_t *key = &analyzer->subjects[i].key;
+        if (key->kind != ENTITY_EDGE || key->caller != service || key->service == service) continue;
+        uint32_t callee = service_subject(analyzer, key->service);
+        if (callee == NO_INDEX) continue;
+        deviation_t seen = deviation_of(analyzer, callee, incident->id, TRACK_LATENCY);
+        if (seen.weight <= 0) continue;
+        const trouble_t *trouble = &analyzer->subjects[callee].tracks[seen.track].trouble;
+        if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns + head_start_ns <= shown->trouble.onset_ns)
+            return true;
+    }
+    return false;
+}
+
+static void largest_harms(const analyzer_t *analyzer, const incident_t *incident, ranking_t *ranking) {
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; t < subject->track_count; t++) {
+            const track_t *track = &subject->tracks[t];
+            if (track->trouble.incident != incident->id || cascades(analyzer, incident, subject->key.service, track))
+                continue;
+            ranking->largest_harm[track->role] = fmax(ranking->largest_harm[track->role], harm_of(track));
+        }
+    }
+}
+
 /* What the serving side shows, over all subjects of the service: each view is reduced by what the callees explain, and
  * the view that leaves least decides, since it saw the calls best. */
-static void blame_own(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+static void blame_own(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                      blame_t *blame) {
     static const uint8_t roles[] = {TRACK_LATENCY, TRACK_ERRORS};
     for (size_t r = 0; r < sizeof roles; r++) {
         deviation_t best = {0};
@@ -162,19 +242,17 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, bl
             if (analyzer->subjects[i].key.service != blame->service) continue;
             deviation_t seen = deviation_of(analyzer, i, incident->id, roles[r]);
             if (seen.weight <= 0) continue;
-            double waits =
-                explained(analyzer, incident->id, blame->service, &analyzer->subjects[seen.subject].tracks[seen.track]);
+            double waits = explained(analyzer, incident, ranking, blame->service,
+                                     &analyzer->subjects[seen.subject].tracks[seen.track]);
             double left = seen.excess > 0 ? fmax(1 - waits / seen.excess, 0) : 0;
             if (left < share) share = left;
             if (seen.weight > best.weight) best = seen;
         }
         if (best.weight <= 0) continue;
-        double harm = harm_of(&analyzer->subjects[best.subject].tracks[best.track]);
-        double part = isnan(harm)
-                          ? 1
-                          : sqrt(harm / fmax(largest_harm(analyzer, incident->id,
-                                                          analyzer->subjects[best.subject].tracks[best.track].role),
-                                             1e-9));
+        const track_t *track = &analyzer->subjects[best.subject].tracks[best.track];
+        double harm = harm_of(track);
+        double part = isnan(harm) ? 1 : fmin(sqrt(harm / fmax(ranking->largest_harm[track->role], 1e-9)), 1);
+        if (cascades(analyzer, incident, blame->service, track)) part *= CASCADE_LEFT;
         add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }
@@ -189,6 +267,30 @@ static void blame_saturation(const analyzer_t *analyzer, const incident_t *incid
     }
 }
 
+/* As strong as failures of that share would be: they are, where the callers tell them in time. */
+static void blame_silence(const ranking_t *ranking, blame_t *blame) {
+    lost_t lost = lost_of(ranking, blame->service);
+    if (lost.share <= 0) return;
+    deviation_t seen = {log1p(lost.share / 0.02), lost.share, lost.subject, 0};
+    add_part(blame, &blame->own, seen.weight, &seen);
+}
+
+/* Callers' waits are of all calls, the serving side's times of those that it answered well: slow calls that failed are
+ * in the first only, and no matter of the way. The part of the slow calls that did not fail, where most of them did. */
+static double slow_but_answered(const subject_t *edge) {
+    const flow_t *flow = edge->flow;
+    double slow, failed = 0;
+    if (flow == NULL) return 1;
+    histogram_t usual, lately = {{0}};
+    flow_latencies(flow, flow->recent_count, TRACK_CLIENT_LATENCY, &usual);
+    for (uint32_t i = 0; i < flow->recent_count; i++) {
+        flow_recent_add(flow, i, TRACK_CLIENT_LATENCY, &lately);
+        failed += flow->recent[i].errors;
+    }
+    slow = histogram_above(&lately, histogram_cut(&usual, 0.99)) - 0.01 * histogram_total(&lately);
+    return slow > 0 && failed > slow / 2 ? fmax(1 - failed / slow, 0) : 1;
+}
+
 /* The part of what callers wait longer that the callee's own serving time does not show; `called`: an edge or service.
  */
 static double network_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t called, double waited) {
@@ -197,7 +299,7 @@ static double network_share(const analyzer_t *analyzer, const incident_t *incide
         uint32_t service = service_subject(analyzer, analyzer->subjects[called].key.service);
         if (service != NO_INDEX) served = deviation_of(analyzer, service, incident->id, TRACK_LATENCY).excess;
     }
-    return waited > 0 ? fmax(1 - served / waited, 0) : 0;
+    return waited > 0 ? fmax(1 - served / waited, 0) * slow_but_answered(&analyzer->subjects[called]) : 0;
 }
 
 /* The ways out of a caller, or into a callee, that got slower. */
@@ -223,9 +325,18 @@ static ways_t ways_of(const analyzer_t *analyzer, const incident_t *incident, ui
     return ways;
 }
 
+/* Whether a service is slow in one of its zones only: then so are calls out of it that are slow on the way. */
+static bool slow_in_one_zone(const analyzer_t *analyzer, uint32_t service) {
+    peers_t zones;
+    peers_collect(analyzer, service, ENTITY_ZONE, &zones);
+    contrast_t contrast = peers_contrast(&zones);
+    return contrast.clear && contrast.by == BY_LATENCY;
+}
+
 /* True when a slow way is rather its caller's fault: one end that explains more slow ways than the other is the simpler
  * story; where both explain as many, the one of whose calls a larger share is slow. */
 static bool caller_is_slow(const analyzer_t *analyzer, const incident_t *incident, const subject_key_t *edge) {
+    if (slow_in_one_zone(analyzer, edge->caller)) return true;
     ways_t out = ways_of(analyzer, incident, edge->caller, true);
     ways_t in = ways_of(analyzer, incident, edge->service, false);
     return out.slow != in.slow ? out.slow > in.slow : out.share > in.share;
@@ -253,7 +364,8 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
 }
 
 /* The instance and version of the service that deviate most; where there is only one instance, that one. */
-static void name_instance(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+static void name_instance(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                          blame_t *blame) {
     double best = 0;
     uint32_t instances = 0, only = 0, only_version = 0;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -270,6 +382,11 @@ static void name_instance(const analyzer_t *analyzer, const incident_t *incident
         best = weight;
         blame->instance = subject->key.part;
         blame->version = subject->key.version;
+    }
+    lost_t lost = lost_of(ranking, blame->service);
+    if (lost.share > 0) {
+        blame->instance = analyzer->subjects[lost.subject].key.part;
+        blame->version = analyzer->subjects[lost.subject].key.version;
     }
     if (blame->instance == 0 && instances == 1) {
         blame->instance = only;
@@ -294,8 +411,27 @@ static double shown_by(const analyzer_t *analyzer, const incident_t *incident, u
     return most;
 }
 
+/* Services that are called by those in the incident, and lose calls without a deviation of their own. */
+static uint32_t silent_candidates(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                                  bool *seen, blame_t *ranked, uint32_t count) {
+    for (uint32_t l = 0; l < ranking->lost_count && count < RANKED_MAX; l++) {
+        const lost_t *lost = &ranking->lost[l];
+        bool called = false;
+        for (uint32_t i = 0; i < analyzer->subject_count && !seen[lost->service]; i++) {
+            const subject_key_t *key = &analyzer->subjects[i].key;
+            called |= key->kind == ENTITY_EDGE && key->service == lost->service && seen[key->caller];
+        }
+        if (!called) continue;
+        seen[lost->service] = true;
+        ranked[count++] =
+            (blame_t){.service = lost->service, .subject = lost->subject, .onset_ns = incident->first_failure_ns};
+    }
+    return count;
+}
+
 /* The services that an incident touches. */
-static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked) {
+static uint32_t candidates(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking,
+                           blame_t *ranked) {
     uint32_t names = analyzer->names_bound, count = 0;
     bool *seen = memory_new(names + 1, sizeof *seen);
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
@@ -312,17 +448,22 @@ static uint32_t candidates(const analyzer_t *analyzer, const incident_t *inciden
             }
         }
     }
+    count = silent_candidates(analyzer, incident, ranking, seen, ranked, count);
     free(seen);
     return count;
 }
 
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established) {
-    uint32_t count = candidates(analyzer, incident, ranked);
+    ranking_t ranking = {.lost_count = 0};
+    losses_of(analyzer, incident, &ranking);
+    largest_harms(analyzer, incident, &ranking);
+    uint32_t count = candidates(analyzer, incident, &ranking, ranked);
     for (uint32_t i = 0; i < count; i++) {
-        blame_own(analyzer, incident, &ranked[i]);
+        blame_own(analyzer, incident, &ranking, &ranked[i]);
         blame_network(analyzer, incident, &ranked[i]);
         blame_saturation(analyzer, incident, &ranked[i]);
-        name_instance(analyzer, incident, &ranked[i]);
+        blame_silence(&ranking, &ranked[i]);
+        name_instance(analyzer, incident, &ranking, &ranked[i]);
         ranked[i].shown = shown_by(analyzer, incident, ranked[i].service);
     }
     qsort(ranked, count, sizeof *ranked, worse_first);

@@ -121,6 +121,11 @@ void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram
     }
 }
 
+void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into) {
+    const flow_bucket_t *bucket = &flow->recent[recent];
+    histogram_add(into, role == TRACK_LATENCY ? &bucket->server : &bucket->client);
+}
+
 double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n) {
     double correlation = (lumps + prior * PRIOR_WEIGHT) / (weight + PRIOR_WEIGHT);
     correlation = fmin(fmax(correlation, 0.002), 0.5);

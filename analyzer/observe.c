@@ -20,6 +20,9 @@ static bool key_of(const entity_key_t *entity, subject_key_t *key) {
     case ENTITY_VERSION:
         key->part = entity->version;
         return entity->version != NAME_NONE;
+    case ENTITY_ZONE:
+        key->part = entity->zone;
+        return entity->zone != NAME_NONE;
     case ENTITY_INSTANCE:
         key->part = entity->instance;
         key->version = entity->version;
@@ -79,12 +82,18 @@ static void add_counts(observation_t *observation, uint8_t observer, uint32_t en
     histogram_add_sketch(&observation->client, &cell->client);
 }
 
-/* What all callers of a service wait, together: each of many ways to it may carry too few calls to tell. */
+/* What all callers of a service wait, together: each of many ways to it may carry too few calls to tell. The same for
+ * its zones and versions, of which a way may be slow while the other ways are not. */
 static void add_waits(analyzer_t *analyzer, const entity_key_t *edge, const cell_t *cell) {
-    subject_key_t key = {.kind = ENTITY_SERVICE, .service = edge->service};
-    uint32_t service = edge->caller == edge->service ? NO_INDEX : subject_find(analyzer, &key);
-    if (service == NO_INDEX || analyzer->slots[service] == 0) return;
-    histogram_add_sketch(&analyzer->observations[analyzer->slots[service] - 1].client, &cell->client);
+    const subject_key_t keys[] = {{.kind = ENTITY_SERVICE, .service = edge->service},
+                                  {.kind = ENTITY_ZONE, .service = edge->service, .part = edge->zone},
+                                  {.kind = ENTITY_VERSION, .service = edge->service, .part = edge->version}};
+    if (edge->caller == edge->service) return;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        uint32_t subject = subject_find(analyzer, &keys[i]);
+        if (subject == NO_INDEX || analyzer->slots[subject] == 0) continue;
+        histogram_add_sketch(&analyzer->observations[analyzer->slots[subject] - 1].client, &cell->client);
+    }
 }
 
 static double gauge_mean(const gauge_t *gauge) {

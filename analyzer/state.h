@@ -215,6 +215,8 @@ typedef struct {
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
 /* The latencies of the same buckets, `role` TRACK_LATENCY or TRACK_CLIENT_LATENCY. */
 void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out);
+/* Adds the latencies of one of the recent buckets. */
+void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into);
 
 /* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the
  * shares of `window` buckets together, which scatter less; never more than the baseline's own size can tell. */

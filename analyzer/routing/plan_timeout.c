@@ -6,9 +6,9 @@
  *   2. usual calls are not touched: the timeout is at least twice the usual 99th percentile of every caller's calls;
  *   3. it is worth it: a call that would now be answered and is cut counts as bad as PATIENCE_S of waiting, and more
  *      waiting than that is saved;
- *   4. it is bearable: at most 5 % of the calls are newly cut, or, where the caller gives up calls already and does not
- * fail for it, as many as it gives up now, and never more than half. Calls that are given up are told by waits that end
- * at one value while the service works on;
+ *   4. it is bearable: the caller gives up calls already and does not fail for it; then at most as many more are cut as
+ *      it gives up now, and never more than half. Calls that are given up are told by waits that end at one value while
+ *      the service works on. Without that sign nothing is cut: a caller that cannot do without would fail;
  *   5. it is felt: the caller's predicted 99th percentile falls by a fifth;
  *   6. it is waiting that hurts: at most 5 % of the calls fail, besides those that are given up.
  *
@@ -24,8 +24,8 @@
 enum { STEPS = 400, CALLS_MIN = 30, USUAL_MIN = 30 };
 static const double Z = 1.645; /* 90 % */
 static const double HURT_FACTOR = 1.5, USUAL_FACTOR = 2, FELT_FACTOR = 0.8;
-static const double FAILING_MAX = 0.05, NEWLY_CUT_MAX = 0.05, NEWLY_CUT_TOLERATED_MAX = 0.5, TOLERATED_PART = 0.1;
-static const double PATIENCE_S = 1, TIMEOUT_MIN_S = 0.01, CAP_SHARE_MIN = 0.05;
+static const double FAILING_MAX = 0.05, NEWLY_CUT_MAX = 0.5, TOLERATED_PART = 0.1;
+static const double TIMEOUT_MIN_S = 0.01, CAP_SHARE_MIN = 0.05;
 
 /* Calls to the service since it became slow, all callers together. */
 typedef struct {
@@ -79,8 +79,8 @@ static bool add_edge(const subject_t *edge, int64_t onset_ns, waiting_t *waiting
         if (!since(bucket, onset_ns)) continue;
         calls += bucket->requests;
         waiting->errors += bucket->errors;
-        histogram_add(&waits, told ? &bucket->client : &bucket->server);
-        histogram_add(&waiting->served, &bucket->server);
+        flow_recent_add(edge->flow, i, told ? TRACK_CLIENT_LATENCY : TRACK_LATENCY, &waits);
+        flow_recent_add(edge->flow, i, TRACK_LATENCY, &waiting->served);
     }
     if (calls == 0) return true;
     if (histogram_total(&before) < USUAL_MIN) return false;
@@ -138,7 +138,7 @@ static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, in
         if (!since(&flow->recent[i], onset_ns)) continue;
         caller->requests += flow->recent[i].requests;
         caller->errors += flow->recent[i].errors;
-        histogram_add(&caller->now, &flow->recent[i].server);
+        flow_recent_add(flow, i, TRACK_LATENCY, &caller->now);
     }
     if (caller->requests < CALLS_MIN || histogram_total(&caller->usual_latency) < USUAL_MIN) return false;
     return slower_by(caller) >= HURT_FACTOR;
@@ -149,8 +149,7 @@ static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, in
 static double bearable(const caller_t *caller, const waiting_t *waiting, double already) {
     double more = caller->errors / caller->requests - caller->usual.errors / caller->usual.requests;
     double given_up = already * fmin(1, waiting->caller_calls / caller->requests); /* of its requests */
-    if (already <= 0 || more > TOLERATED_PART * given_up) return NEWLY_CUT_MAX;
-    return fmax(NEWLY_CUT_MAX, fmin(already, NEWLY_CUT_TOLERATED_MAX));
+    return already <= 0 || more > TOLERATED_PART * given_up ? 0 : fmin(already, NEWLY_CUT_MAX);
 }
 
 /* Quantile q of the caller's requests when waits end at `timeout_s`; `part` of the relief is believed. */
@@ -161,19 +160,29 @@ static double relieved(const caller_t *caller, const waiting_t *waiting, double 
     return fmin(now, fmax(usual, now - part * fmax(0, wait - timeout_s)));
 }
 
+/* Errors are told of the calls, the 99th percentile of the caller. What it costs users is counted of the caller: it did
+ * without the calls that it gives up now, and a part of those newly cut may fail it. */
 static void predict(const caller_t *caller, const waiting_t *waiting, double cut, double already, double timeout_s,
                     effect_t *effect) {
     double n = waiting->calls, half = Z * sqrt(0.99 * 0.01 / caller->requests);
     double failing = fmax(0, waiting->errors / n - already); /* those given up may be told as errors, too */
-    double predicted = fmin(1, failing + cut);
-    *effect = (effect_t){.fits = true};
+    *effect = (effect_t){.processor = NAN};
     effect->errors.now = fmin(1, failing + already);
-    effect->errors.predicted = predicted;
-    stats_wilson(predicted * n, n, Z, &effect->errors.low, &effect->errors.high);
+    effect->errors.predicted = fmin(1, failing + cut);
+    stats_wilson(effect->errors.predicted * n, n, Z, &effect->errors.low, &effect->errors.high);
     effect->p99_s.now = quantile_within(&caller->now, 0.99);
     effect->p99_s.predicted = relieved(caller, waiting, 0.99, timeout_s, 1);
     effect->p99_s.low = fmin(effect->p99_s.predicted, relieved(caller, waiting, 0.99 - half, timeout_s, 1));
     effect->p99_s.high = fmax(effect->p99_s.predicted, relieved(caller, waiting, 0.99 + half, timeout_s, 0.5));
+    double calls_each = fmin(1, waiting->caller_calls / caller->requests), mean = histogram_mean(&caller->now);
+    double now = caller->errors / caller->requests, newly = fmax(0, cut - already) * calls_each * TOLERATED_PART;
+    steps_t waits;
+    steps_of(&waiting->waits, &waits);
+    double saved = time_above(&waits, timeout_s) * calls_each;
+    effect->harm = (harm_t){.usual = effect_cost(caller->usual.errors / caller->usual.requests, &caller->usual_latency),
+                            .now = effect_cost(now, &caller->now),
+                            .predicted = now + newly + fmax(0, mean - saved) / PATIENCE_S,
+                            .worst = now + 2 * newly + fmax(0, mean - saved / 2) / PATIENCE_S};
 }
 
 /* The timeout with the most net waiting saved per call; 0: none is worth it. */
@@ -237,6 +246,7 @@ bool plan_timeout(const analyzer_t *analyzer, const incident_t *incident, const 
     }
     plan->kind = KIND_SET_TIMEOUT;
     plan->service = blame->service;
+    plan->blast = cut;
     plan->action.kind = ACTION_SET_TIMEOUT;
     plan->action.timeout_s = timeout_s;
     action_set_caller(&plan->action, routing_name(analyzer, waiting.caller));

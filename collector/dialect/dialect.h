@@ -283,8 +283,10 @@ dialect_name_t dialect_read(form_t form, slice_t text);
  * (gRPC statuses such as NOT_FOUND are the caller's fault). */
 failure_t dialect_http_failure(uint64_t status);
 failure_t dialect_grpc_failure(uint64_t status);
-failure_t dialect_flags_failure(slice_t flags);        /* Envoy response flags, FAILURE_NONE for "-" and unknown ones */
-failure_t dialect_class_failure(slice_t status_class); /* "5xx", "5", "4xx" … */
+failure_t dialect_flags_failure(slice_t flags); /* Envoy response flags, FAILURE_NONE for "-" and unknown ones */
+failure_t
+dialect_error_failure(slice_t error_type); /* OpenTelemetry's error.type, where no status was told; server's */
+failure_t dialect_class_failure(slice_t status_class);    /* "5xx", "5", "4xx" … */
 bool dialect_grpc_number(slice_t text, uint64_t *status); /* "14" or "UNAVAILABLE" */
 
 /* Whether the text of a ROLE_ERROR attribute means a failure. */

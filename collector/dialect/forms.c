@@ -190,6 +190,24 @@ failure_t dialect_grpc_failure(uint64_t status) {
     return status < 17 ? (failure_t)classes[status] : FAILURE_SERVER;
 }
 
+/* What it says is the library's own word: an exception's name, an errno, or a word of the conventions ("timeout"). */
+failure_t dialect_error_failure(slice_t error_type) {
+    static const struct {
+        const char *part;
+        failure_t failure;
+    } parts[] = {
+        {"imeout", FAILURE_TIMEOUT},        {"TIMEDOUT", FAILURE_TIMEOUT},       {"eadline", FAILURE_TIMEOUT},
+        {"onnect", FAILURE_CONNECTION},     {"CONNREFUSED", FAILURE_CONNECTION}, {"CONNRESET", FAILURE_CONNECTION},
+        {"nknownHost", FAILURE_CONNECTION},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        size_t len = strlen(parts[i].part);
+        for (size_t at = 0; at + len <= error_type.len; at++)
+            if (memcmp(error_type.data + at, parts[i].part, len) == 0) return parts[i].failure;
+    }
+    return FAILURE_SERVER;
+}
+
 failure_t dialect_class_failure(slice_t status_class) {
     if (status_class.len == 0) return FAILURE_NONE;
     if (status_class.data[0] == '5') return FAILURE_SERVER;

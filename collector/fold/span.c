@@ -104,13 +104,15 @@ static bool status_of(const span_t *span, failure_t *failure) {
     return has_http || has_grpc;
 }
 
-/* Statuses, then error marks and the span's own status, which old proxies never set. A proxy's flags say why, not
- * whether, except where there is no status at all: a client may leave (DC) after a 200. */
+/* Statuses, then error marks and the span's own status, which old proxies never set. A caller that got no status may
+ * say why. A proxy's flags say why, not whether, except where there is no status at all: a client may leave (DC) after
+ * a 200. */
 failure_t span_failure(const span_t *span) {
     failure_t failure;
     bool told = status_of(span, &failure);
     if (failure == FAILURE_NONE && (span->status == STATUS_ERROR || is_true(span, ROLE_ERROR)))
-        failure = FAILURE_SERVER;
+        failure = told || span->kind != SPAN_KIND_CLIENT ? FAILURE_SERVER
+                                                         : dialect_error_failure(span_text(span, ROLE_ERROR));
     failure_t why = dialect_flags_failure(span_text(span, ROLE_RESPONSE_FLAGS));
     return why != FAILURE_NONE && (failure != FAILURE_NONE || !told) ? why : failure;
 }

@@ -8,7 +8,7 @@ import re
 import sys
 from copy import deepcopy
 
-FOLDER = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
 def lognormal(median_ms, p99_ms):
@@ -496,7 +496,15 @@ def clients():
                        {'to': entry, 'name': 'partner', 'rate': 8}])
 
 
-for family in (bad_versions, bad_instances, bad_zones, slow_dependencies, retry_storms, surges, pools, leaks, timeouts,
-               denials, losses, neighbours, holes, flaps, subtle, nothing, deploys, loads, telemetry, scales, clients, by_design):
-    family()
-print(f'{len(written)} scenarios')
+def main():
+    global FOLDER
+    FOLDER = sys.argv[1] if len(sys.argv) > 1 else FOLDER
+    for family in (bad_versions, bad_instances, bad_zones, slow_dependencies, retry_storms, surges, pools, leaks, timeouts,
+                   denials, losses, neighbours, holes, flaps, subtle, nothing, deploys, loads, telemetry, scales, clients,
+                   by_design):
+        family()
+    print(f'{len(written)} scenarios')
+
+
+if __name__ == '__main__':
+    main()
