@@ -1,15 +1,13 @@
 /** One suggestion: the change as a diff, the commands, the predicted effect, what would make it wrong, the decision. */
-import { useState } from 'preact/hooks';
 import type { EffectRange, LoadChange, Suggestion } from '../api/types.ts';
-import { Problem, post } from '../api/client.ts';
 import { duration, percent, rate } from '../format.ts';
 import { Fact, Moment, Panel } from '../parts/basics.tsx';
 import { Empty, Show } from '../parts/states.tsx';
 import { Bar } from '../parts/bar.tsx';
 import { incidentHref, suggestionHref, useParameter, change } from '../state/router.ts';
-import { retryNow } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
+import { Decision, TakeBack } from './decision.tsx';
 import { DryRunPart } from './dry-run.tsx';
 import { Outcome, RecordLine } from './outcome.tsx';
 import { LanguageChoice, WrittenChange, languages } from './written.tsx';
@@ -106,85 +104,6 @@ const Effect = ({ suggestion }: { suggestion: Suggestion }) => {
   );
 };
 
-const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
-  const [reason, setReason] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState('');
-  const decide = async (verb: 'accept' | 'dismiss'): Promise<void> => {
-    setBusy(true);
-    setFailure('');
-    try {
-      await post<Suggestion>(
-        `/suggestions/${encodeURIComponent(String(suggestion.id))}/${verb}`,
-        reason ? { reason } : {},
-      );
-    } catch (error) {
-      const problem = error instanceof Problem ? error : null;
-      setFailure(`${text.problem[problem?.kind ?? 'server']}. ${problem?.message ?? ''}`);
-    }
-    setBusy(false);
-    retryNow(); // the decision shows in every list; after a refusal, so does its reason
-  };
-  return (
-    <div class="decision">
-      <label>
-        <span class="small muted">{words.reason}</span>
-        <input
-          type="text"
-          name="reason"
-          maxLength={500}
-          value={reason}
-          onInput={event => setReason(event.currentTarget.value)}
-          autocomplete="off"
-        />
-      </label>
-      <button
-        type="button"
-        class="button button-strong"
-        disabled={busy}
-        onClick={() => void decide('accept')}
-      >
-        {words.accept}
-      </button>
-      <button type="button" class="button" disabled={busy} onClick={() => void decide('dismiss')}>
-        {words.dismiss}
-      </button>
-      {failure && (
-        <p class="tone-critical" role="alert">
-          {failure}
-        </p>
-      )}
-    </div>
-  );
-};
-
-/** A decision can be taken back as long as the suggestion has not expired; the server says so when it has. */
-const TakeBack = ({ suggestion }: { suggestion: Suggestion }) => {
-  const [failure, setFailure] = useState('');
-  const takeBack = async (): Promise<void> => {
-    setFailure('');
-    try {
-      await post<Suggestion>(`/suggestions/${encodeURIComponent(String(suggestion.id))}/reopen`, {});
-    } catch (error) {
-      const problem = error instanceof Problem ? error : null;
-      setFailure(`${text.problem[problem?.kind ?? 'server']}. ${problem?.message ?? ''}`);
-    }
-    retryNow();
-  };
-  return (
-    <div class="decision">
-      <button type="button" class="button button-small" onClick={() => void takeBack()}>
-        {words.reopen}
-      </button>
-      {failure && (
-        <p class="tone-critical" role="alert">
-          {failure}
-        </p>
-      )}
-    </div>
-  );
-};
-
 export const StatePill = ({ state }: { state: string }) => <span class={`pill pill-${state}`}>{state}</span>;
 
 /** `brief`: on the overview the objects are folded to the diff of each. */
@@ -242,7 +161,9 @@ export const SuggestionCard = ({
           </ul>
         </div>
       )}
-      {suggestion.decided_ms != null && suggestion.state !== 'expired' && <TakeBack suggestion={suggestion} />}
+      {suggestion.decided_ms != null && suggestion.state !== 'expired' && (
+        <TakeBack suggestion={suggestion} />
+      )}
       {suggestion.state === 'open' && !abstains && (
         <>
           <Decision suggestion={suggestion} />
