@@ -91,6 +91,9 @@ typedef enum {
     ROLE_EVIDENCE,        /* says which mesh speaks, and nothing else */
     ROLE_WORKLOAD,        /* of resources: the reporter's service where ROLE_SERVICE is untold or a scrape job's name */
     ROLE_SCRAPED,         /* of resources: somebody scraped this, so that ROLE_SERVICE is the name of a job */
+    ROLE_SENDER,          /* of resources: who made the telemetry; "envoy" is a proxy, which may name nobody */
+    ROLE_NODE_LOG,        /* of resources: the name of an Envoy's access log, which says that this is one */
+    ROLE_NODE_CLUSTER,    /* and the service that this Envoy stands beside */
     ROLES
 } role_t;
 
@@ -145,6 +148,7 @@ typedef enum {
     SIGNAL_SUCCESS_RATIO,     /* gauge 0..1 (after `scale`): kept as "success_ratio" */
     SIGNAL_REQUEST_RATE,      /* gauge, requests per second: kept as "request_rate" */
     SIGNAL_REQUEST_COUNT,     /* gauge that is the number of requests of its own interval: kept as "request_count" */
+    SIGNAL_ROUTES,            /* nothing is counted: its callee is what a proxy's router sends to (calls_sent) */
     SIGNALS
 } signal_t;
 
