@@ -23,6 +23,7 @@ declare -A command=(
     [scenarios]="tests/scenarios/check.py"
     [interop]="tests/interop/run.sh"
     [peers]="tests/interop/peers/run.sh"
+    [proxies]="tests/interop/proxies/run.sh"
     [routing]="tests/interop/routing/run.sh"
     [page-unit]="tests/browser/unit.sh"
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
@@ -30,7 +31,7 @@ declare -A command=(
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios interop peers routing page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios interop peers proxies routing page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

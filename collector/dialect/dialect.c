@@ -33,6 +33,7 @@ const char *const role_names[ROLES] = {
     "callee_instance",
     "peer",
     "peer_host",
+    "peer_host_namespace",
     "operation",
     "route",
     "method",

@@ -3,7 +3,7 @@
  * a weighted service, which is a choice between others (calls_sent). Nobody tells who called the proxy, and no other
  * proxy speaks for the services behind it. Services are named namespace-name-port@provider, of parts that hold a '-'
  * themselves (split_t). Under its own scope Traefik also sends the semantic conventions' metrics,
- * which repeat all of that with the addresses of pods.
+ * which repeat all of that with the addresses of pods, as do the spans of what it sends on.
  * Sources: traefik/traefik pkg/observability/metrics, pkg/middlewares/observability, accesslog/logdata.go. */
 #include "collector/dialect/tables.h"
 
@@ -75,6 +75,7 @@ const dialect_t dialect_traefik = {.name = "traefik",
                                    .strip = "traefik_",
                                    .scope = "github.com/traefik/traefik",
                                    .scoped = scoped,
+                                   .addressed = true,
                                    .span = span,
                                    .label = label,
                                    .log = access_log,

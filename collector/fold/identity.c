@@ -61,6 +61,7 @@ static void set_text(roles_t *roles, role_t role, uint8_t rank, slice_t text) {
 /* Where the namespace and version that stand beside a name in one text belong. */
 static role_t namespace_role(role_t role) {
     if (role == ROLE_CALLER || role == ROLE_CALLER_IDENTITY) return ROLE_CALLER_NAMESPACE;
+    if (role == ROLE_PEER_HOST) return ROLE_PEER_HOST_NAMESPACE; /* of a name that may not be the callee's */
     return role == ROLE_SERVICE || role == ROLE_INSTANCE ? ROLE_NAMESPACE : ROLE_CALLEE_NAMESPACE;
 }
 

@@ -148,19 +148,14 @@ static bool admitted(const reader_t *r, int64_t end_ns) {
     return admission == ADMITTED;
 }
 
-static bool is_address(slice_t host) {
-    for (size_t i = 0; i < host.len; i++)
-        if (host.data[i] != '.' && (host.data[i] < '0' || host.data[i] > '9')) return false;
-    return host.len > 0;
-}
-
 /* A proxy whose resource names nobody stands before the service that the request was sent to. */
 static void name_callee(reader_t *r) {
     roles_t *roles = &r->record.roles;
     slice_t own = names_text(&r->fold->shard.names, r->resource->service);
     if (dialect_side(roles->text[ROLE_REPORTER]) != SIDE_CALLEE || roles_has(roles, ROLE_CALLEE)) return;
-    if (!slice_is(own, "unknown") || is_address(roles->text[ROLE_PEER_HOST])) return;
+    if (!slice_is(own, "unknown") || dialect_is_address(roles->text[ROLE_PEER_HOST])) return;
     roles->text[ROLE_CALLEE] = roles->text[ROLE_PEER_HOST];
+    roles->text[ROLE_CALLEE_NAMESPACE] = roles->text[ROLE_PEER_HOST_NAMESPACE];
 }
 
 static void add_exemplar(const record_t *record, cell_t *cell, failure_t failure, int64_t end_ns,

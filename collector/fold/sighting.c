@@ -41,13 +41,15 @@ static uint32_t peer_of(fold_t *fold, const resource_t *resource, const roles_t 
         slice_t name = roles->text[order[i]];
         if (name.len == 0) continue;
         slice_t cluster = roles->text[ROLE_CALLEE_CLUSTER];
-        bool inside = roles_has(roles, ROLE_CALLEE_NAMESPACE) || roles->split[order[i]] != SPLIT_NONE;
+        role_t place = order[i] == ROLE_PEER_HOST && !roles_has(roles, ROLE_CALLEE_NAMESPACE) ? ROLE_PEER_HOST_NAMESPACE
+                                                                                              : ROLE_CALLEE_NAMESPACE;
+        bool inside = roles_has(roles, place) || roles->split[order[i]] != SPLIT_NONE;
         if (inside && cluster.len == 0) cluster = reporters_cluster(fold, resource, roles);
         if (roles->split[order[i]] != SPLIT_NONE) {
             uint32_t known = calls_split(fold, name, (split_t)roles->split[order[i]], cluster);
             if (known != NAME_NONE) return known;
         }
-        uint32_t peer = identity_service(fold->identity, name, roles->text[ROLE_CALLEE_NAMESPACE], cluster);
+        uint32_t peer = identity_service(fold->identity, name, roles->text[place], cluster);
         return calls_peer(fold, caller, peer);
     }
     return NAME_NONE;

@@ -327,6 +327,22 @@ TEST(a_service_behind_a_choice_that_a_router_names_is_a_version_of_it) {
     }
 }
 
+TEST(an_address_in_the_spans_of_a_proxy_whose_metrics_know_the_name_is_no_service) {
+    mesh_kit_t say = say_new("service.name=traefik");
+    say_span(&say, 1, 0, 3, "http.request.method=GET,server.address=10.0.0.4,server.port=9080");
+    calls_expire(say.kit.fold, INT64_MAX);
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_SPAN, "10.0.0.4", "traefik"), 1);
+    say.scope = "github.com/traefik/traefik";
+    say_span(&say, 3, 0, 3, "http.request.method=GET,server.address=10.0.0.5,server.port=9080");
+    say_span(&say, 5, 0, 3, "http.request.method=GET,server.address=fd00::5,server.port=9080");
+    say_span(&say, 7, 0, 3, "http.request.method=GET,server.address=reviews,server.port=9080");
+    calls_expire(say.kit.fold, INT64_MAX);
+    CHECK(!say_edge(&say, NULL, "10.0.0.5") && !say_edge(&say, NULL, "fd00::5"));
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_SPAN, "reviews", "traefik"), 1);
+    CHECK_EQUAL(kit_count(&say.kit, COUNTER_MESH_TRAEFIK_CLIENT_SPANS), 3);
+    say_free(&say);
+}
+
 TEST(a_service_with_a_longer_name_than_another_is_no_version_of_it) {
     mesh_kit_t say = say_new("service.name=traefik");
     /* both are routed to */
@@ -634,6 +650,7 @@ TEST_MAIN(TEST_CASE(an_edge_that_both_proxies_report_counts_once),
           TEST_CASE(a_name_of_joined_parts_is_cut_only_where_a_known_service_tells),
           TEST_CASE(a_service_behind_a_choice_that_a_router_names_is_a_version_of_it),
           TEST_CASE(a_service_with_a_longer_name_than_another_is_no_version_of_it),
+          TEST_CASE(an_address_in_the_spans_of_a_proxy_whose_metrics_know_the_name_is_no_service),
           TEST_CASE(a_node_of_app_mesh_keeps_its_underscore_unless_its_namespace_is_known),
           TEST_CASE(sampled_spans_do_not_count_traffic_that_proxies_counted),
           TEST_CASE(a_proxy_that_alone_speaks_for_a_service_gives_way_to_whoever_sees_all_of_its_traffic),
