@@ -1,30 +1,17 @@
 // traefik.mjs TRAEFIK: a real Traefik 3 in front of two versions of a service (file provider, weighted service) sends its
 // metrics, spans and access logs as OTLP, over gRPC and over HTTP. What seismesh says is what was really sent.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { claim, equal, eventually, freePorts, get, getJson, start, startSeismesh, story, work } from "../peers/common.mjs";
+import { claim, equal, eventually, getJson, startSeismesh, story } from "../peers/common.mjs";
+import { startTraefik } from "./traefik_config.mjs";
 import { byVersion, edgeOf, exact, graph, send, serviceOf, startVersion, sum, total } from "./world.mjs";
-import { staticConfiguration, weightedService } from "./traefik_config.mjs";
 
 const [program] = process.argv.slice(2);
-
-async function startTraefik(name, configuration, dynamic) {
-    const [web, admin] = await freePorts(2);
-    const folder = join(work, name);
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "reviews.yaml"), dynamic);
-    writeFileSync(join(work, `${name}.yaml`), staticConfiguration({ web, admin, folder, ...configuration }));
-    const child = start(name, program, [`--configFile=${join(work, `${name}.yaml`)}`]);
-    await eventually(() => get(`http://127.0.0.1:${admin}/api/http/routers/reviews@file`));
-    return { ...child, web };
-}
 
 async function over(protocol) {
     const seismesh = await startSeismesh(`traefik-${protocol}`);
     const { api } = seismesh;
     const versions = [await startVersion("v1"), await startVersion("v2", 3)];
     const endpoint = protocol === "grpc" ? seismesh.grpc : seismesh.http;
-    const traefik = await startTraefik(`proxy-${protocol}`, { protocol, endpoint }, weightedService(versions, [3, 1]));
+    const traefik = await startTraefik(program, protocol, { protocol, endpoint }, versions, [3, 1]);
     await send(traefik.web, 20);
     // A weighted service is told by the routers' metrics: until these have come, access logs know the leaf alone.
     await eventually(() => serviceOf(api, "reviews"));

@@ -1,6 +1,6 @@
 // world: two versions of a small service behind a proxy, the traffic to them, and what seismesh says of it.
 import { Agent, createServer, request } from "node:http";
-import { equal, getJson } from "../peers/common.mjs";
+import { equal, getJson, sleep } from "../peers/common.mjs";
 
 const ANSWER_MS = 3; // access logs count whole milliseconds
 
@@ -8,8 +8,8 @@ const ANSWER_MS = 3; // access logs count whole milliseconds
 export async function startVersion(name, failsEvery = 0) {
     const version = { name, failsEvery, counts: { requests: 0, errors: 0 } };
     const server = createServer((_, answer) => {
-        const fails = version.failsEvery > 0 && ++version.counts.requests % version.failsEvery === 0;
-        if (version.failsEvery === 0) version.counts.requests++;
+        const nth = ++version.counts.requests;
+        const fails = version.failsEvery > 0 && nth % version.failsEvery === 0;
         if (fails) version.counts.errors++;
         answer.statusCode = fails ? 503 : 200;
         setTimeout(() => answer.end(`${name}\n`), ANSWER_MS);
@@ -34,7 +34,19 @@ export async function send(port, count, host = "reviews") {
     agent.destroy();
 }
 
-export const services = async (api) => (await getJson(`${api}/api/v1/services?start=-1h`)).services;
+// So many requests a second, whatever the answers, until the function that is returned is called.
+export function keepSending(port, perSecond) {
+    let stopped = false;
+    const flow = async () => {
+        for (let next = Date.now(); !stopped; next += 1000) {
+            await send(port, perSecond / 4);
+            await sleep(Math.max(0, next + 1000 - Date.now()));
+        }
+    };
+    const flows = [flow(), flow(), flow(), flow()];
+    return () => ((stopped = true), Promise.all(flows));
+}
+
 export const graph = (api) => getJson(`${api}/api/v1/graph?start=-1h`);
 
 export async function edgeOf(api, caller, callee) {
