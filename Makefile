@@ -64,7 +64,7 @@ test: ## install what tests need, build, run everything; ends with "N passed, N 
 test-interop: all ## real SDKs, proxies, h2spec, Jaeger … at our ports; builds the big ones first (minutes, once)
 	@./packages.sh test
 	@for peer in jaeger traefik otelcol; do tests/interop/peers/build.sh $$peer || true; done
-	@tests/run.sh interop peers proxies routing
+	@INTEROP_LONG=1 suite_limit_s=1800 tests/run.sh interop peers proxies routing
 
 unit: $(UNIT) ## build the unit tests of this VARIANT
 fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 builds=${BUILDS:-build} # folder of the variants' folders
 logs=$builds/test-logs
 fuzz_seconds=20 # for all fuzz targets together
-suite_limit_s=900
+suite_limit_s=${suite_limit_s:-900}
 
 # Suites and how they are run. Those that start the program take build/release.
 declare -A command=(

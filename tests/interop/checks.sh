@@ -1,6 +1,7 @@
 # checks.sh, to be sourced at the root of the tree: runs checks of other people's programs, and keeps what they say.
 #
-#   check FOLDER/NAME PROGRAM...   runs NAME.mjs with the programs; one that does not come to its end is a failure
+#   check FOLDER/NAME PROGRAM...   runs NAME.mjs with the programs; one that does not come to its end, in five minutes or
+#                                  $limit_s, is a failure
 #   peer NAME[-if-warm] SECONDS    brings a program (peers/build.sh); false, and said aloud, when it cannot be had
 #   sum                            "N passed, N failed, N skipped"; false when something failed
 results=$(mktemp)
@@ -11,7 +12,7 @@ say() { echo "$*" | tee -a "$results"; }
 
 check() {
     local name=${1##*/} status
-    timeout 300 node "$1.mjs" "${@:2}" 2>&1 | tee -a "$results"
+    timeout "${limit_s:-300}" node "$1.mjs" "${@:2}" 2>&1 | tee -a "$results"
     status=${PIPESTATUS[0]}
     [ "$status" = 0 ] || [ "$status" = 1 ] || say "FAIL $name: ended with $status"
     [ "$status" != 1 ] || grep -q "^FAIL $name" "$results" || say "FAIL $name: ended with 1 and no word of why"

@@ -10,7 +10,11 @@ here=tests/interop/proxies
 peer envoy 120 && check $here/envoy build/peers/envoy
 if peer traefik-if-warm 120; then
     check $here/traefik build/peers/traefik
-    check $here/loop build/peers/traefik
+    if [ -n "${INTEROP_LONG:-}" ]; then
+        limit_s=1200 check $here/loop build/peers/traefik
+    else
+        say "skip loop: NOT TESTED: it takes about six minutes, and runs with make test-interop (INTEROP_LONG=1)"
+    fi
 fi
 peer otelcol-if-warm 120 && [ -x build/peers/envoy ] && check $here/collector build/peers/otelcol build/peers/envoy
 sum
