@@ -34,14 +34,14 @@ LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
 Q      := $(if $(V),,@)
 SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/series analyzer/routing \
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive scrape store) analyzer analyzer/series analyzer/routing \
            analyzer/simulate exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o
 LIBRARY := $(BUILD)/libseismesh.a
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick)
+BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick scrape_parse scrape_targets)
 BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender_http.c sender_grpc.c)
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json

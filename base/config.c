@@ -69,6 +69,8 @@ static const rule_t rules[] = {
     {.path = "limits.entities", .low = 100, .high = 1e8},
     {.path = "limits.operations_per_service", .low = 1, .high = 1e6},
     {.path = "limits.auxiliary_per_service", .low = 0, .high = 1e5},
+    {.path = "limits.scrape_targets", .low = 1, .high = 100000},
+    {.path = "limits.scrape_connections", .low = 1, .high = 10000},
     {.path = "limits.metric_streams", .low = 0, .high = 1e8},
     {.path = "pairing.spans", .low = 0, .high = 1e8},
     {.path = "pairing.window_seconds", .low = 1, .high = 3600},
@@ -80,6 +82,7 @@ static const rule_t rules[] = {
     {.path = "spans.block_bytes", .low = 4 * KIB, .high = 64 * MIB},
     {.path = "retention.spans_seconds", .low = 60, .high = 3650 * DAY},
     {.path = "retention.rollup_10s_seconds", .low = 600, .high = 3650 * DAY},
+    {.path = "retention.full_10s_seconds", .low = 0, .high = 3650 * DAY},
     {.path = "retention.rollup_1m_seconds", .low = 600, .high = 3650 * DAY},
     {.path = "retention.rollup_1h_seconds", .low = 3600, .high = 36500 * DAY},
     {.path = "retention.bytes", .low = 16 * MIB, .high = 1048576 * GIB},
@@ -259,11 +262,16 @@ static bool set_from_file(void *context, const char *key, const char *value, int
     return false;
 }
 
-static void keep_dialects(void *context, slice_t text, int line) {
+/* Sections of a shape of their own, which others read. */
+static const char *const kept_sections[] = {"dialects", "scrape", NULL};
+
+static void keep_section(void *context, const char *name, slice_t text, int line) {
     config_t *config = context;
-    config->dialects_yaml = memory_new(1, text.len + 1);
-    memcpy(config->dialects_yaml, text.data, text.len);
-    config->dialects_line = line;
+    bool dialects = strcmp(name, "dialects") == 0;
+    char *copy = memory_new(1, text.len + 1);
+    memcpy(copy, text.data, text.len);
+    *(dialects ? &config->dialects_yaml : &config->scrape_yaml) = copy;
+    *(dialects ? &config->dialects_line : &config->scrape_line) = line;
 }
 
 static err_t read_whole(const char *path, buffer_t *text, char *why, size_t size) {
@@ -284,7 +292,7 @@ static err_t read_whole(const char *path, buffer_t *text, char *why, size_t size
 static err_t read_file(config_t *config, const char *path, char *why, size_t size) {
     buffer_t text = {0};
     char sentence[500];
-    const config_yaml_sink_t sink = {config, set_from_file, "dialects", keep_dialects};
+    const config_yaml_sink_t sink = {config, set_from_file, kept_sections, keep_section};
     err_t err = read_whole(path, &text, why, size);
     if (err == ERR_OK) {
         err = config_yaml_read(buffer_slice(&text), &sink, sentence, sizeof sentence);
@@ -415,6 +423,7 @@ void config_free(config_t *config) {
     for (size_t i = 0; i < SETTINGS; i++)
         if (settings[i].type == TYPE_text) free(*(char **)(void *)((char *)config + settings[i].offset));
     free(config->dialects_yaml);
+    free(config->scrape_yaml);
     *config = (config_t){0};
 }
 
@@ -441,16 +450,36 @@ static void describe_section(FILE *out, size_t first) {
             describe_one(out, &settings[i], "  ", settings[i].path + len + 1);
 }
 
+static const char scrape_example[] =
+    "\n# Proxies to scrape, so that no Collector is needed. The keys are Prometheus' own; all there are: "
+    "docs/scraping.md.\n"
+    "#scrape:\n"
+    "#  scrape_interval: 15s\n"
+    "#  scrape_timeout: 10s\n"
+    "#  body_size_limit: 32MiB\n"
+    "#  scrape_configs:\n"
+    "#  - job_name: pods                  # known proxies and annotated pods, with this pod's service account\n"
+    "#    kubernetes_sd_configs: [{role: pod}]\n"
+    "#  - job_name: files\n"
+    "#    file_sd_configs: [{files: [/etc/seismesh/targets/*.yml]}]\n"
+    "#  - job_name: these\n"
+    "#    metrics_path: /stats/prometheus\n"
+    "#    static_configs: [{targets: [\"10.0.0.1:15020\"], labels: {namespace: shop}}]\n";
+
 void config_describe(FILE *out) {
-    (void)fprintf(out, "# Every setting of seismesh with its default. A file needs only what differs from it.\n"
-                       "# Each setting also has a variable, named here, and a flag: --limits.names 5000.\n"
-                       "# Flags win over variables, variables over the file. --config FILE (or SEISMESH_CONFIG) names "
-                       "the file.\n"
-                       "# Sizes: 4096, 64MiB, 1GB. Times: 45, 10s, 5m, 1h, 2d; a number alone means seconds.\n"
-                       "# A section `dialects:` teaches other names for signals and labels; see the manual.\n\n");
+    (void)fprintf(out,
+                  "# Every setting of seismesh with its default. A file needs only what differs from it.\n"
+                  "# Each setting also has a variable, named here, and a flag: --limits.names 5000.\n"
+                  "# Flags win over variables, variables over the file. --config FILE (or SEISMESH_CONFIG) names "
+                  "the file.\n"
+                  "# Sizes: 4096, 64MiB, 1GB. Times: 45, 10s, 5m, 1h, 2d; a number alone means seconds.\n"
+                  "# A section `dialects:` teaches other names for signals and labels; see the manual.\n"
+                  "# A section `scrape:` names proxies to scrape, as prometheus.yml does; see the end of this file and "
+                  "docs/scraping.md.\n\n");
     for (size_t i = 0; i < SETTINGS; i++) {
         if (strchr(settings[i].path, '.') == NULL) describe_one(out, &settings[i], "", settings[i].path);
     }
     for (size_t i = 0; i < SETTINGS; i++)
         if (strchr(settings[i].path, '.') != NULL) describe_section(out, i);
+    (void)fputs(scrape_example, out);
 }

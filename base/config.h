@@ -26,9 +26,11 @@
     X(text, log_level, "log_level", "info", "debug, info, warn or error")                                              \
     X(bytes, request_bytes, "limits.request_bytes", "64MiB", "largest request, on the wire and after inflating")       \
     X(bytes, intake_bytes, "limits.intake_bytes", "256MiB", "all request bodies in flight together")                   \
-    X(bytes, queue_bytes, "limits.queue_bytes", "128MiB",                                                              \
+    X(bytes, queue_bytes, "limits.queue_bytes", "64MiB",                                                               \
       "journaled and not yet folded; beyond it senders are told to retry")                                             \
     X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
+    X(count, scrape_targets, "limits.scrape_targets", "5000", "targets that are scraped; more are left out")           \
+    X(count, scrape_connections, "limits.scrape_connections", "32", "pages fetched at once")                           \
     X(count, names, "limits.names", "1000000", "different names (services, operations, pods …)")                       \
     X(count, entities, "limits.entities", "200000", "different edges, services, versions, instances, operations")      \
     X(count, operations_per_service, "limits.operations_per_service", "200", "different operations of one service")    \
@@ -47,6 +49,8 @@
     X(bytes, span_block_bytes, "spans.block_bytes", "1MiB", "raw bytes of a span block")                               \
     X(seconds, retention_spans_s, "retention.spans_seconds", "259200", "spans are kept so long")                       \
     X(seconds, retention_10s_s, "retention.rollup_10s_seconds", "86400", "10 s cells are kept so long")                \
+    X(seconds, retention_full_10s_s, "retention.full_10s_seconds", "21600",                                            \
+      "older 10 s cells keep latency in 64 buckets, and no exemplars; minutes and hours keep all")                     \
     X(seconds, retention_1m_s, "retention.rollup_1m_seconds", "1209600", "1 min cells are kept so long")               \
     X(seconds, retention_1h_s, "retention.rollup_1h_seconds", "34560000", "1 h cells are kept so long")                \
     X(bytes, retention_bytes, "retention.bytes", "20GiB", "of the whole store; oldest spans go first")                 \
@@ -84,6 +88,8 @@ typedef struct {
     char *dialects_yaml; /* text of the `dialects:` section from the line of that key on, itself a YAML document with
                             this one key; NULL when absent */
     int dialects_line;   /* line of that key in the file, from 1 */
+    char *scrape_yaml;   /* the same of `scrape:` */
+    int scrape_line;
 } config_t;
 
 /* Reads defaults, then the file (NULL = none), then SEISMESH_… variables, then flags out of argv (those that name a

@@ -102,7 +102,8 @@ static bool keep_section(reader_t *reader, size_t key_line) {
     const yaml_mark_t *end = &reader->event.end_mark;
     size_t from = line_start(reader->text, key_line);
     size_t to = line_start(reader->text, end->column == 0 && end->line > key_line ? end->line : end->line + 1);
-    reader->sink->section(reader->sink->context, slice_of(reader->text.data + from, to - from), (int)key_line + 1);
+    reader->sink->section(reader->sink->context, reader->path, slice_of(reader->text.data + from, to - from),
+                          (int)key_line + 1);
     return true;
 }
 
@@ -118,6 +119,12 @@ static bool read_value(reader_t *reader) {
     return refuse(reader, line, "%s", sentence);
 }
 
+static bool is_kept(const reader_t *reader) {
+    for (const char *const *name = reader->sink->kept; name != NULL && *name != NULL; name++)
+        if (strcmp(reader->path, *name) == 0) return true;
+    return false;
+}
+
 /* Reads the mapping whose start event is current. Recursion is bounded by `depth`. */
 static bool read_mapping(reader_t *reader, int depth) {
     if (depth > CONFIG_YAML_DEPTH_MAX) return refuse(reader, line_of(&reader->event.start_mark), "nested too deep");
@@ -127,9 +134,8 @@ static bool read_mapping(reader_t *reader, int depth) {
         int line = (int)key_line + 1;
         if (reader->event.type != YAML_SCALAR_EVENT) return refuse(reader, line, "a key must be a plain word");
         if (!path_push(reader, &reader->event) || !next_event(reader)) return false;
-        bool kept = depth == 0 && reader->sink->kept != NULL && strcmp(reader->path, reader->sink->kept) == 0;
         bool fine;
-        if (kept)
+        if (depth == 0 && is_kept(reader))
             fine = keep_section(reader, key_line);
         else if (reader->event.type == YAML_SCALAR_EVENT)
             fine = read_value(reader);

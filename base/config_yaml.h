@@ -9,9 +9,10 @@ typedef struct {
     void *context;
     /* One setting. Returns false, with a sentence (without the line) in `why`, to refuse it. */
     bool (*setting)(void *context, const char *key, const char *value, int line, char *why, size_t why_size);
-    /* A section (by its name at the top) that is not read here, but kept as text by `section`; NULL = none. */
-    const char *kept;
-    void (*section)(void *context, slice_t text, int line);
+    /* Sections (by their names at the top, ended by NULL) that are not read here, but kept as text by `section`; NULL =
+     * none. */
+    const char *const *kept;
+    void (*section)(void *context, const char *name, slice_t text, int line);
 } config_yaml_sink_t;
 
 enum { CONFIG_YAML_DEPTH_MAX = 8, CONFIG_YAML_BYTES_MAX = 4 << 20 };

@@ -85,7 +85,9 @@
     X(CHECKPOINTS, "checkpoints", "", "Checkpoints written.")                                                          \
     X(CHECKPOINT_FAILURES, "checkpoint_failures", "", "Checkpoints that failed and were tried again.")                 \
     X(FRAMES_MERGED_LATE, "late_frames_merged", "", "Closed frames that late points were merged into.")                \
+    X(CHUNKS, "chunks_written", "", "Chunks that compaction made of frames.")                                          \
     X(RETENTION_FRAMES, "retention_deleted", "what=\"frames\"", "Rows deleted by retention.")                          \
+    X(RETENTION_CHUNKS, "retention_deleted", "what=\"chunks\"", "Rows deleted by retention.")                          \
     X(RETENTION_BLOCKS, "retention_deleted", "what=\"span_blocks\"", "Rows deleted by retention.")                     \
     X(RETENTION_TRACES, "retention_deleted", "what=\"traces\"", "Rows deleted by retention.")                          \
     X(STORE_DAMAGED, "store_damaged_rows", "", "Rows of the store that did not read back: lost, and left out.")        \
@@ -100,6 +102,19 @@
     X(FORWARD_SPANS_STOPPED, "forward_dropped_spans", "reason=\"stopped\"", "Spans not forwarded.")                    \
     X(FORWARD_SPANS_QUEUE_FULL, "forward_dropped_spans", "reason=\"queue_full\"", "Spans not forwarded.")              \
     X(FORWARD_SPANS_REJECTED, "forward_dropped_spans", "reason=\"rejected\"", "Spans not forwarded.")                  \
+    X(SCRAPES, "scrapes", "", "Scrapes that ended, well or not.")                                                      \
+    X(SCRAPE_BYTES, "scrape_bytes", "", "Bytes of pages, inflated.")                                                   \
+    X(SCRAPE_SAMPLES, "scrape_samples", "", "Lines with a value on scraped pages.")                                    \
+    X(SCRAPE_CONNECT, "scrape_failures", "reason=\"unreachable\"", "Scrapes that brought nothing, by reason.")         \
+    X(SCRAPE_TIMEOUT, "scrape_failures", "reason=\"timeout\"", "Scrapes that brought nothing, by reason.")             \
+    X(SCRAPE_STATUS, "scrape_failures", "reason=\"status\"", "Scrapes that brought nothing, by reason.")               \
+    X(SCRAPE_SIZE, "scrape_failures", "reason=\"too_large\"", "Scrapes that brought nothing, by reason.")              \
+    X(SCRAPE_PAGE, "scrape_failures", "reason=\"malformed\"", "Scrapes that brought nothing, by reason.")              \
+    X(SCRAPE_MEMORY, "scrape_failures", "reason=\"memory\"", "Scrapes that brought nothing, by reason.")               \
+    X(SCRAPE_SECRET, "scrape_failures", "reason=\"credentials\"", "Scrapes that brought nothing, by reason.")          \
+    X(SCRAPE_NOT_JOURNALED, "scrape_failures", "reason=\"journal\"", "Scrapes that brought nothing, by reason.")       \
+    X(SCRAPE_UNUSABLE, "dropped_series", "reason=\"scrape_unusable\"", "Series of scraped pages that cannot be used.") \
+    X(SCRAPE_DISCOVERY, "scrape_discovery_failures", "", "Times that discovery of targets said what is wrong.")        \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
     X(API_ERRORS, "api_errors", "", "API requests answered with an error.")                                            \
     COUNTER_MESH_ITEMS(X, MESH_ISTIO, "istio")                                                                         \

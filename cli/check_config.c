@@ -1,6 +1,7 @@
 #include "base/config.h"
 #include "cli/command.h"
 #include "cli/pipeline.h"
+#include "collector/scrape/scrape_config.h"
 
 #include <stdio.h>
 
@@ -13,10 +14,13 @@ static int check(const char *path, char *why, size_t why_size) {
     char sentence[500];
     err_t err =
         pipeline_init(&pipeline, &config, &counters, (analyzer_sink_t){0}, (fold_sink_t){0}, sentence, sizeof sentence);
-    if (err == ERR_OK)
-        pipeline_fini(&pipeline);
-    else
-        (void)snprintf(why, why_size, "%s, %s", path, sentence);
+    if (err == ERR_OK) pipeline_fini(&pipeline);
+    if (err == ERR_OK && config.scrape_yaml != NULL) {
+        scrape_config_t *scrape = NULL;
+        err = scrape_config_parse(config.scrape_yaml, config.scrape_line, &scrape, sentence, sizeof sentence);
+        scrape_config_free(scrape);
+    }
+    if (err != ERR_OK) (void)snprintf(why, why_size, "%s, %s", path, sentence);
     config_free(&config);
     return err == ERR_OK ? EXIT_FINE : EXIT_USAGE;
 }

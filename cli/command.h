@@ -44,6 +44,8 @@ int command_suggestions(int argc, char **argv);
 int command_why(int argc, char **argv);
 int command_answer(int argc, char **argv);
 int command_canary(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_check(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -127,6 +127,26 @@ const command_t commands[] = {
      "  --json          the whole answer\n"
      "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n",
      command_canary},
+    {"backup", "copy the store while the server goes on",
+     "DEST [--data DIR | --server URL] [--config FILE]\n\n"
+     "Copies the store as its last checkpoint left it to DEST, a new or empty directory, and says up to which journal\n"
+     "position everything is in it. To restore: 'seismesh serve --data DEST', or copy DEST to where that is to run.\n"
+     "'seismesh check --data DEST' reads it all once.\n\n"
+     "  --data DIR      where the server keeps its data (default ./seismesh-data)\n"
+     "  --server URL    ask the server, which runs on this machine, where that is\n"
+     "  --config FILE   or the server's settings\n",
+     command_backup},
+    {"check", "read a store through and say what is damaged",
+     "[--data DIR] [--config FILE]\n\n"
+     "Reads every page, row, checksum and journal record; a server may be running on it. Says what is damaged, what "
+     "that\n"
+     "costs and what to do, and ends with 0: all is as it was written, 1: something is damaged, 2: it cannot be "
+     "checked\n"
+     "(no store, another version). What telemetry of the mesh is missing is another question: the page and\n"
+     "/api/v1/status answer it, in 'meshes'.\n\n"
+     "  --data DIR      the directory (default ./seismesh-data)\n"
+     "  --config FILE   or the server's settings\n",
+     command_check},
     {"check-config", "read a configuration file and say what is wrong with it",
      "FILE\n\n"
      "Exits with 0 when 'seismesh serve --config FILE' would accept it, else with 2 and the line and the cure.\n",

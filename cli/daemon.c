@@ -7,6 +7,7 @@
 #include "cli/pipeline.h"
 #include "collector/journal/journal.h"
 #include "collector/receive/receiver.h"
+#include "collector/scrape/scraper.h"
 #include "collector/store/store.h"
 #include "exporters/otlp_out.h"
 #include "web/server.h"
@@ -26,6 +27,8 @@ struct daemon {
     journal_t *journal;
     otlp_out_t *forward;
     receiver_t *http, *grpc;
+    scrape_config_t *scrape_config; /* NULL = nothing is scraped, as is scraper */
+    scraper_t *scraper;
     web_t *web;
     answering_t answering;
     const char **dialect_names;
@@ -255,7 +258,9 @@ static err_t open_store(daemon_t *daemon, char *why, size_t why_size) {
                             .retention_1m_s = (int64_t)c->retention_1m_s,
                             .retention_1h_s = (int64_t)c->retention_1h_s,
                             .retention_spans_s = (int64_t)c->retention_spans_s,
-                            .retention_bytes = c->retention_bytes};
+                            .retention_bytes = c->retention_bytes,
+                            .compact = true,
+                            .full_10s_s = (int64_t)c->retention_full_10s_s};
     return store_open(&store, &daemon->counters, &daemon->store, why, why_size);
 }
 
@@ -280,14 +285,20 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     return err;
 }
 
+/* What the journal keeps beside the records that are needed is a small part of what the data directory may hold. */
+enum { JOURNAL_SHARE = 32 };
+
 static err_t open_local(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
+    uint64_t segment = c->segment_bytes, most = c->retention_bytes / JOURNAL_SHARE;
+    if (segment > most) segment = most;
     char directory[PATH_MAX];
     (void)snprintf(directory, sizeof directory, "%s/journal", c->data);
     journal_config_t journal = {.directory = directory,
                                 .durability =
                                     slice_is(slice_text(c->durability), "disk") ? DURABILITY_DISK : DURABILITY_PROCESS,
-                                .segment_bytes = c->segment_bytes,
+                                .segment_bytes = segment,
+                                .spare_bytes = c->retention_bytes / JOURNAL_SHARE,
                                 .queue_bytes = c->queue_bytes};
     return journal_open_local(&journal, position, daemon->clock, &daemon->counters, &daemon->journal, why, why_size);
 }
@@ -355,6 +366,24 @@ static err_t start_receiver(daemon_t *daemon, receiver_start_t *start, const cha
     return start(&receiver, &daemon->intake, out, why, why_size);
 }
 
+static err_t read_scrape(daemon_t *daemon, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    if (c->scrape_yaml == NULL) return ERR_OK;
+    return scrape_config_parse(c->scrape_yaml, c->scrape_line, &daemon->scrape_config, why, why_size);
+}
+
+static err_t start_scraper(daemon_t *daemon, char *why, size_t why_size) {
+    const config_t *c = daemon->config;
+    if (daemon->scrape_config == NULL || daemon->scrape_config->count == 0) return ERR_OK;
+    scraper_config_t scraper = {.jobs = daemon->scrape_config,
+                                .dialects = daemon->pipeline.dialects,
+                                .intake = &daemon->intake,
+                                .limits = {.request_bytes = c->request_bytes, .memory_bytes = c->intake_bytes},
+                                .connections = (uint32_t)c->scrape_connections,
+                                .targets = (uint32_t)c->scrape_targets};
+    return scraper_start(&scraper, &daemon->scraper, why, why_size);
+}
+
 static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
     const config_t *c = daemon->config;
     address_t address;
@@ -377,6 +406,7 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
         .notice = c->web_notice,
         .dialects = daemon->dialect_names,
         .dialect_set = daemon->pipeline.dialects,
+        .scraper = daemon->scraper,
         .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record},
         .answers = {.context = &daemon->answering, .give = answering_give, .revoke = answering_revoke}};
     return web_start(&web, &context, &daemon->web, why, why_size);
@@ -388,6 +418,7 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
     fold_sink_t sink = {.context = daemon, .request = on_request, .span = daemon->config->spans_store ? on_span : NULL};
     uint64_t position = 0;
     err_t err = pipeline_init(&daemon->pipeline, daemon->config, &daemon->counters, analysis, sink, why, why_size);
+    if (err == ERR_OK) err = read_scrape(daemon, why, why_size);
     if (err == ERR_OK) err = open_store(daemon, why, why_size);
     if (err == ERR_OK) err = recover(daemon, &position, why, why_size);
     if (err == ERR_OK) err = open_journal(daemon, position, why, why_size);
@@ -396,6 +427,7 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
     daemon->intake.clock = daemon->clock;
     daemon->intake.counters = &daemon->counters;
     err = start_forward(daemon, why, why_size);
+    if (err == ERR_OK) err = start_scraper(daemon, why, why_size);
     if (err == ERR_OK) err = start_web(daemon, why, why_size);
     if (err != ERR_OK) return err;
     if (pthread_create(&daemon->folder, NULL, fold_thread, daemon) != 0) {
@@ -436,6 +468,7 @@ uint16_t daemon_port_web(const daemon_t *daemon) {
 }
 
 void daemon_stop(daemon_t *daemon) {
+    if (daemon->scraper != NULL) scraper_stop(daemon->scraper);
     if (daemon->http != NULL) receiver_stop(daemon->http);
     if (daemon->grpc != NULL) receiver_stop(daemon->grpc);
     if (daemon->folding) {
@@ -447,6 +480,8 @@ void daemon_stop(daemon_t *daemon) {
                       "start");
     }
     if (daemon->web != NULL) web_stop(daemon->web);
+    if (daemon->scraper != NULL) scraper_free(daemon->scraper); /* the page reads it to the end */
+    scrape_config_free(daemon->scrape_config);
     if (daemon->forward != NULL) otlp_out_stop(daemon->forward);
     if (daemon->journal != NULL) journal_close(daemon->journal);
     if (daemon->store != NULL) store_close(daemon->store);

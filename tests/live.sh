@@ -50,7 +50,7 @@ interrupt() {
 }
 
 says() { grep -q "$1" "$work/out"; }
-answers() { curl -fsS --compressed "$url$1" | grep -qi "$2"; }
+answers() { curl -fsS --compressed "$url$1" | grep -i "$2" >/dev/null; }
 same_incident() { [ -n "$incident" ] && [ "$(curl -fsS "$url/api/v1/incidents?limit=1" | head -c 60)" = "$incident" ]; }
 quick() { [ "$took_ms" -lt 1000 ]; }
 refuses_busy_port() {
@@ -104,7 +104,7 @@ suggestion=$(changed_suggestion)
 claim "it can be accepted" decides accept
 claim "and is done to the simulated mesh" comes 'applied to the simulated mesh: versions of payments have new weights'
 claim "it can be taken back" decides reopen
-claim "and is undone" comes 'payments is as the scenario has it'
+claim "and is undone" comes 'routing to payments is as it was in the beginning'
 claim "the recorded incident is still there" answers '/api/v1/incidents?limit=50' adservice
 claim "Ctrl-C stops both, with exit code 0" interrupt
 export DEMO=0 SEISMESH_DATA=$work/bare

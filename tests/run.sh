@@ -25,6 +25,7 @@ declare -A command=(
     [interop]="tests/interop/run.sh"
     [peers]="tests/interop/peers/run.sh"
     [proxies]="tests/interop/proxies/run.sh"
+    [scrape]="tests/interop/scrape/run.sh"
     [routing]="tests/interop/routing/run.sh"
     [page-unit]="tests/browser/unit.sh"
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
@@ -32,7 +33,7 @@ declare -A command=(
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies routing page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {
@@ -60,7 +61,7 @@ unit() {
 
 # Every fuzz target: its seeds, then new inputs for its share of the time, from a printed seed.
 fuzz() {
-    local sources targets=() passed=0 failed=0 target name corpus seed=$((RANDOM * 32768 + RANDOM))
+    local sources targets=() passed=0 failed=0 target name corpus dictionary seed=$((RANDOM * 32768 + RANDOM))
     mapfile -t sources < <(find tests/fuzz -name 'fuzz_*.c' | sort)
     for name in "${sources[@]}"; do targets+=("$builds/fuzz/fuzz/$(basename "$name" .c)"); done
     make --no-print-directory -j2 VARIANT=fuzz BUILD="$builds/fuzz" "${targets[@]}" || { echo "the build failed"; return 1; }
@@ -69,8 +70,10 @@ fuzz() {
         name=$(basename "$target") corpus=tests/fuzz/corpus/${name#fuzz_}
         mkdir -p "$builds/fuzz/found/$name"
         [ -d "$corpus" ] || corpus=
+        dictionary=tests/fuzz/${name#fuzz_}.dict
+        [ -f "$dictionary" ] && dictionary=-dict=$dictionary || dictionary=
         if "$target" -seed=$seed -max_total_time=$((fuzz_seconds / ${#targets[@]} + 1)) -timeout=10 -rss_limit_mb=2048 \
-            -print_final_stats=1 -artifact_prefix="$builds/fuzz/found/$name-" "$builds/fuzz/found/$name" $corpus; then
+            -print_final_stats=1 $dictionary -artifact_prefix="$builds/fuzz/found/$name-" "$builds/fuzz/found/$name" $corpus; then
             passed=$((passed + 1)) && echo "ok   $name"
         else
             failed=$((failed + 1)) && echo "FAIL $name"

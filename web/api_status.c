@@ -4,9 +4,11 @@
 #include "web/internal.h"
 #include "web/mesh_words.h"
 #include "web/routes.h"
+#include "web/scrape_words.h"
 #include "web/values.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SENTENCE_BYTES = 600, FRONT_WINDOW_S = 300 };
 
@@ -169,6 +171,16 @@ static json_t *meshes_document(const counters_t *counters, query_t *query) {
     return document;
 }
 
+/* Where the store is, as a path that does not depend on where the server was started. */
+static json_t *data_directory(const char *store_path) {
+    char *path = realpath(store_path, NULL);
+    char *slash = path == NULL ? NULL : strrchr(path, '/');
+    if (slash != NULL) *slash = '\0';
+    json_t *text = value_text(slice_text(slash == NULL ? "" : path));
+    free(path);
+    return text;
+}
+
 /* When the first verdict is due, in event time, if data go on coming; null when nothing has come or all is learned. */
 static json_t *first_verdict(const web_status_t *now) {
     if (now->learning_done || now->learning_have_buckets == 0 || now->event_ns == INT64_MIN) return json_null();
@@ -195,9 +207,10 @@ json_t *document_status(web_t *web, query_t *query) {
                                   (json_int_t)now.journal_folded, "behind_bytes",
                                   (json_int_t)now.journal_behind_bytes));
     json_object_set_new(document, "store",
-                        json_pack("{sI,sI,sI,sI,sI}", "bytes", (json_int_t)store.bytes, "spans",
-                                  (json_int_t)store.spans, "traces", (json_int_t)store.traces, "entities",
-                                  (json_int_t)store.entities, "names", (json_int_t)store.names));
+                        json_pack("{so,sI,sI,sI,sI,sI}", "directory", data_directory(context->store_path), "bytes",
+                                  (json_int_t)store.bytes, "spans", (json_int_t)store.spans, "traces",
+                                  (json_int_t)store.traces, "entities", (json_int_t)store.entities, "names",
+                                  (json_int_t)store.names));
     json_object_set_new(document, "learning",
                         json_pack("{sb,sI,sI,so}", "done", now.learning_done, "have_buckets",
                                   (json_int_t)now.learning_have_buckets, "need_buckets",
@@ -205,6 +218,7 @@ json_t *document_status(web_t *web, query_t *query) {
     json_object_set_new(document, "notice", value_name(context->notice == NULL ? "" : context->notice));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
     json_object_set_new(document, "meshes", meshes_document(context->counters, query));
+    json_object_set_new(document, "scrape", scrape_words(context->scraper));
     json_object_set_new(document, "listen",
                         json_pack("{so,so,so}", "otlp_grpc", address(context->listen_otlp_grpc), "otlp_http",
                                   address(context->listen_otlp_http), "web", address(context->listen_web)));

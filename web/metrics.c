@@ -3,6 +3,7 @@
 #include "web/documents.h"
 #include "web/internal.h"
 #include "web/routes.h"
+#include "web/scrape_words.h"
 
 static void gauge(buffer_t *out, const char *name, const char *help, double value) {
     prometheus_family(out, name, "gauge", help);
@@ -47,6 +48,7 @@ void metrics(web_request_t *request) {
     metrics_track_record(request->context, out);
     prometheus_process(out);
     prometheus_counters(request->context->counters, out);
+    scrape_metrics(request->context->scraper, out);
     err_t err = write_store(request->query, out);
     if (err != ERR_OK) answer_store_error(request, err);
 }

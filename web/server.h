@@ -23,6 +23,7 @@
 
 struct store;
 struct dialect_set;
+struct scraper;
 struct track_record; /* analyzer/analyzer.h */
 
 /* What only the daemon knows, as of now. */
@@ -77,6 +78,7 @@ typedef struct {
     const char *notice;                                           /* shown on top of every page; "" or NULL = none */
     const char *const *dialects;                                  /* names, ended by NULL */
     const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
+    struct scraper *scraper;               /* NULL: nothing is scraped */
     web_status_source_t status;
     web_answers_t answers; /* functions NULL = answers are refused with 503 */
 } web_context_t;

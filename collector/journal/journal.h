@@ -22,6 +22,7 @@ typedef struct {
     const char *directory; /* made when absent */
     durability_t durability;
     uint64_t segment_bytes; /* a segment is closed when it is larger (64 MiB) */
+    uint64_t spare_bytes;   /* of released segments that are kept to be written over; 0 = 1 GiB */
     uint64_t queue_bytes;   /* appended and not yet read by the fold; beyond it journal_append says ERR_FULL */
     uint32_t group_wait_us; /* how long the first record of a group waits for company (0 = not at all) */
     const files_t *files;   /* NULL = the machine's own */

@@ -444,6 +444,7 @@ err_t journal_open_local(const journal_config_t *config, uint64_t position, cons
         free(local);
         return err;
     }
+    if (config->spare_bytes > 0) local->segments.spare_bytes = config->spare_bytes;
     local_init(local, config, position);
     int failed = pthread_create(&local->writer, NULL, writer_main, local);
     if (failed != 0) {

@@ -237,7 +237,7 @@ err_t segments_write(segments_t *s, struct iovec *parts, int count, uint64_t byt
 /* ---- releasing ---- */
 
 static size_t spares_most(const segments_t *s) {
-    uint64_t most = ((uint64_t)SEGMENT_SPARES_MIB << 20) / s->segment_bytes;
+    uint64_t most = s->spare_bytes / s->segment_bytes;
     return most < 1 ? 1 : most > SEGMENT_SPARES_MAX ? SEGMENT_SPARES_MAX : (size_t)most;
 }
 

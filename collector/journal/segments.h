@@ -13,7 +13,7 @@
 enum {
     SEGMENT_PAGE_BYTES = 4096, /* the kernel's page, or a part of it */
     SEGMENT_SPARES_MAX = 64,
-    SEGMENT_SPARES_MIB = 1024, /* all spares together, but one is kept however large */
+    SEGMENT_SPARES_MIB = 1024, /* all spares together unless told otherwise; one is kept however large */
 };
 
 typedef struct {
@@ -24,7 +24,8 @@ typedef struct {
     const files_t *files;
     char *directory;
     uint64_t segment_bytes;
-    bool durable; /* sync what is written, and the directory when names change */
+    uint64_t spare_bytes; /* all spares together; may be changed behind segments_open */
+    bool durable;         /* sync what is written, and the directory when names change */
     counters_t *counters;
     pthread_mutex_t lock; /* of what follows */
     segment_span_t *list; /* in order */

@@ -201,6 +201,7 @@ err_t segments_open(segments_t *s, const files_t *files, const char *directory, 
     *s = (segments_t){.files = files,
                       .directory = memory_text(directory),
                       .segment_bytes = segment_bytes,
+                      .spare_bytes = (uint64_t)SEGMENT_SPARES_MIB << 20,
                       .durable = durable,
                       .counters = counters,
                       .fd = -1};

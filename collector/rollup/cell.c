@@ -169,3 +169,10 @@ void cell_merge(cell_t *into, const cell_t *from) {
     for (uint8_t i = 0; i < from->slow_count; i++) keep_slow(into, &from->slow[i]);
     for (uint8_t i = 0; i < from->bad_count; i++) keep(into->bad, &into->bad_count, &from->bad[i], earlier_first);
 }
+
+void cell_coarsen(cell_t *cell) {
+    sketch_t *const sketches[] = {&cell->ok, &cell->failed, &cell->client};
+    for (size_t i = 0; i < sizeof sketches / sizeof sketches[0]; i++) sketch_coarsen(sketches[i], CELL_COARSE_BUCKETS);
+    cell->slow_count = cell->bad_count = 0;
+    cell->slow_floor_ns = 0;
+}

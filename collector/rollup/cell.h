@@ -69,6 +69,12 @@ void cell_init(cell_t *cell);
 void cell_fini(cell_t *cell);
 void cell_merge(cell_t *into, const cell_t *from);
 
+/* Leaves of an old cell what is still asked for: the counts and sums as they are, latency in at most
+ * CELL_COARSE_BUCKETS used buckets a sketch (see sketch_coarsen), no exemplars. Before or after a merge: the same bits.
+ */
+enum { CELL_COARSE_BUCKETS = 64 };
+void cell_coarsen(cell_t *cell);
+
 /* One request. Failures go to `failed`, others to `ok`. */
 void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns);
 

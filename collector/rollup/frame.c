@@ -67,18 +67,27 @@ err_t frame_cell(const frame_t *frame, uint32_t at, cell_t *cell) {
     return cell_decode(cell, &in) ? ERR_OK : ERR_MALFORMED;
 }
 
-uint32_t frame_find(const frame_t *frame, uint32_t entity) {
+slice_t frame_cell_bytes(const frame_t *frame, uint32_t at) {
+    size_t offset = u32_at(frame->index, (size_t)at * FRAME_ROW_BYTES + 4), end = frame->cells.len;
+    if (at + 1 < frame->count) end = u32_at(frame->index, ((size_t)at + 1) * FRAME_ROW_BYTES + 4);
+    return slice_of(frame->cells.data + offset, end > offset ? end - offset : 0); /* whatever the index claims */
+}
+
+uint32_t frame_find_from(const frame_t *frame, uint32_t entity) {
     uint32_t low = 0, high = frame->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        uint32_t here = frame_entity(frame, middle);
-        if (here == entity) return middle;
-        if (here < entity)
+        if (frame_entity(frame, middle) < entity)
             low = middle + 1;
         else
             high = middle;
     }
-    return UINT32_MAX;
+    return low;
+}
+
+uint32_t frame_find(const frame_t *frame, uint32_t entity) {
+    uint32_t at = frame_find_from(frame, entity);
+    return at < frame->count && frame_entity(frame, at) == entity ? at : UINT32_MAX;
 }
 
 /* Adds all cells of one frame to `into`, a bucket of a scratch shard that knows no names. */

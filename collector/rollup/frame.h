@@ -23,7 +23,11 @@ uint32_t frame_entity(const frame_t *frame, uint32_t at);
 /* Decodes the cell at position `at` (0..count-1); ERR_MALFORMED when it does not decode. cell_fini is the caller's. */
 err_t frame_cell(const frame_t *frame, uint32_t at, cell_t *cell);
 
-/* Position of an entity, or UINT32_MAX. */
+/* The bytes of that cell (cell_encode), without looking into them. */
+slice_t frame_cell_bytes(const frame_t *frame, uint32_t at);
+
+/* Position of an entity, or UINT32_MAX; and of the first one that is not below. */
+uint32_t frame_find_from(const frame_t *frame, uint32_t entity);
 uint32_t frame_find(const frame_t *frame, uint32_t entity);
 
 /* Merges frames (any number, any order) into one; ERR_MALFORMED when one of them does not open. */

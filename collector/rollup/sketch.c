@@ -177,6 +177,28 @@ void sketch_merge(sketch_t *into, const sketch_t *from) {
         bump(&into->counts[((from->offset + (int32_t)i) >> shift) - into->offset], from->counts[i]);
 }
 
+static uint32_t used_buckets(const sketch_t *sketch) {
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < sketch->buckets; i++) used += sketch->counts[i] != 0;
+    return used;
+}
+
+enum { COARSE_BITS = 8 };
+
+/* Number of low bits of a value that are behind its COARSE_BITS leading ones. */
+static int spare_bits(uint64_t value) {
+    int bits = value == 0 ? 0 : 64 - __builtin_clzll(value);
+    return bits > COARSE_BITS ? bits - COARSE_BITS : 0;
+}
+
+void sketch_coarsen(sketch_t *sketch, uint32_t used) {
+    while (used_buckets(sketch) > used && sketch->scale > SKETCH_SCALE_MIN) sketch_downscale(sketch, sketch->scale - 1);
+    uint64_t low = (UINT64_C(1) << spare_bits(sketch->min_ns)) - 1,
+             high = (UINT64_C(1) << spare_bits(sketch->max_ns)) - 1;
+    sketch->min_ns &= ~low;
+    if (sketch->max_ns <= UINT64_MAX - high) sketch->max_ns = (sketch->max_ns + high) & ~high;
+}
+
 double sketch_bound_ns(int32_t index, int scale) {
     return exp2((double)index / exp2(scale));
 }

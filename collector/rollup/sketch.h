@@ -75,6 +75,14 @@ double sketch_error(const sketch_t *sketch);
 /* Lower bound of bucket `index` at `scale`, in nanoseconds. */
 double sketch_bound_ns(int32_t index, int scale);
 
+/* The same, rounded down to an integer by integer arithmetic; at most UINT64_MAX. */
+uint64_t sketch_bound_floor(int32_t index, int scale);
+
+/* Makes a sketch small for good: halves its resolution until at most `used` buckets hold anything, and rounds the
+ * minimum down and the maximum up to 8 significant bits (0.8 %). Count, zeros and sum stay exact. Coarsening before or
+ * after a merge, or both, gives the same bits. */
+void sketch_coarsen(sketch_t *sketch, uint32_t used);
+
 /* Wire form, canonical (equal sketches give equal bytes): flags u8 (bit 0 coarse), scale zigzag, count, zeros, sum,
  * min, max varint, offset zigzag, buckets varint, then runs: varint n of zero buckets skipped, varint n of counts,
  * counts. */

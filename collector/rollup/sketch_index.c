@@ -94,3 +94,9 @@ int32_t sketch_index(uint64_t value_ns, int scale) {
     int32_t index = (63 - zeros) * SUBBUCKETS + (int32_t)k - 1;
     return index >> (SKETCH_SCALE_MAX - scale);
 }
+
+uint64_t sketch_bound_floor(int32_t index, int scale) {
+    int64_t fine = (int64_t)index * (INT64_C(1) << (SKETCH_SCALE_MAX - scale)), octave = fine >> SKETCH_SCALE_MAX;
+    if (octave < 0) return 0;
+    return octave > 63 ? UINT64_MAX : bound[fine & (SUBBUCKETS - 1)] >> (63 - octave);
+}

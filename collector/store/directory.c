@@ -86,3 +86,26 @@ err_t directory_lock(const char *directory, int *lock, char *why, size_t why_siz
     *lock = fd;
     return ERR_OK;
 }
+
+/* Files that come and go while we look are counted or not: the next look is right again. */
+static int64_t bytes_in(int parent, const char *directory, const char *but, int depth) {
+    int fd = openat(parent, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (entries == NULL) {
+        if (fd >= 0) (void)close(fd);
+        return 0;
+    }
+    int64_t bytes = 0;
+    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        struct stat about;
+        if (entry->d_name[0] == '.' || fstatat(fd, entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (S_ISREG(about.st_mode) && (but == NULL || strcmp(entry->d_name, but) != 0)) bytes += about.st_size;
+        if (S_ISDIR(about.st_mode) && depth > 0) bytes += bytes_in(fd, entry->d_name, NULL, depth - 1);
+    }
+    (void)closedir(entries);
+    return bytes;
+}
+
+int64_t directory_bytes_beside(const char *directory, const char *name) {
+    return bytes_in(AT_FDCWD, directory, name, 1);
+}

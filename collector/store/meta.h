@@ -20,6 +20,16 @@ typedef struct {
     int64_t spans, traces;     /* kept now */
 } meta_t;
 
+/* How far compaction has come; rows of the same table, which it alone writes. */
+typedef struct {
+    int64_t chunked[RESOLUTIONS]; /* buckets below (in units of the resolution) are chunks; frames there came late */
+    int64_t coarse;               /* 10 s buckets below are coarse (see cell_coarsen) … */
+    int64_t coarse_entity;        /* … those of the last span only for entities below this one */
+} bounds_t;
+
+err_t bounds_load(sqlite3 *db, bounds_t *bounds);
+err_t bounds_save(sqlite3 *db, const bounds_t *bounds);
+
 err_t meta_load(sqlite3 *db, meta_t *meta);
 err_t meta_save(sqlite3 *db, const meta_t *meta);
 

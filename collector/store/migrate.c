@@ -2,7 +2,7 @@
 
 #include "collector/store/traces.h"
 
-enum { STEPS = 2 };
+enum { STEPS = 3 };
 
 /* What a step is made of: statements, and the version that they lead to (its place in the list, counted from 2). The
  * SQL function trace_hash(id) is there for them. */
@@ -28,6 +28,10 @@ static const char *const steps[STEPS] = {
     "ALTER TABLE anomaly ADD COLUMN explanation;"
     "CREATE TABLE answer(id INTEGER PRIMARY KEY, incident, given_ns, since_ns, until_ns, revoked_ns, json TEXT);"
     "CREATE INDEX answer_incident ON answer(incident);",
+    /* 3 -> 4: chunks. The frames stay as they are; compaction makes chunks of them. */
+    "CREATE TABLE chunk(resolution INTEGER, entity INTEGER, span INTEGER, bytes BLOB NOT NULL,"
+    " PRIMARY KEY(resolution, entity, span)) WITHOUT ROWID;"
+    "CREATE INDEX chunk_span ON chunk(resolution, span);",
 };
 
 static void sql_trace_hash(sqlite3_context *context, int count, sqlite3_value **values) {

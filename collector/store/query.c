@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "collector/store/chunk.h"
 #include "collector/store/query_internal.h"
 #include "collector/store/schema.h"
 
@@ -84,6 +85,7 @@ err_t query_begin(query_t *query) {
     if (err != ERR_OK) return err;
     query->reading = true;
     err = meta_load(query->db, &query->meta);
+    if (err == ERR_OK) err = bounds_load(query->db, &query->bounds);
     if (err == ERR_OK) err = read_names(query);
     if (err == ERR_OK) err = read_entities(query);
     if (err != ERR_OK) query_end(query);
@@ -170,9 +172,11 @@ err_t query_entities(query_t *query, const query_filter_t *filter,
 static err_t first_frame(query_t *query, int64_t *first_ns) {
     *first_ns = INT64_MIN;
     for (int r = 0; r < RESOLUTIONS; r++) {
-        char text[96];
-        (void)sqlite3_snprintf(sizeof text, text, "SELECT min(bucket) FROM frame WHERE resolution=%d",
-                               (int)resolution_seconds[r]);
+        char text[192];
+        (void)sqlite3_snprintf(sizeof text, text,
+                               "SELECT min(bucket) FROM (SELECT min(bucket) AS bucket FROM frame WHERE resolution=%d"
+                               " UNION ALL SELECT min(span)*%d FROM chunk WHERE resolution=%d)",
+                               (int)resolution_seconds[r], CHUNK_BUCKETS, (int)resolution_seconds[r]);
         int64_t bucket;
         err_t err = sql_number(query->db, text, INT64_MIN, &bucket);
         if (err != ERR_OK) return err;

@@ -145,52 +145,84 @@ err_t query_frames(query_t *query, int resolution, int64_t from, int64_t to,
     return err;
 }
 
+err_t query_stored_frames(query_t *query, int resolution, int64_t from, int64_t to,
+                          bool (*frame)(void *context, int64_t bucket, slice_t bytes), void *context) {
+    frames_t frames = {query, frame, context, false};
+    return stored_frames(&frames, resolution, from, to);
+}
+
 /* --- cells --- */
 
-typedef struct {
-    query_t *query;
-    const selection_t *selection;
-    int64_t seconds;
-    bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell);
-    void *context;
-} cells_t;
-
-static bool give_cell(const cells_t *cells, const frame_t *frame, uint32_t at, int64_t bucket) {
-    uint32_t entity = frame_entity(frame, at);
+static bool give_cell(query_t *query, const frame_t *frame, uint32_t at, int64_t bucket, query_cell_fn *give,
+                      void *context) {
     cell_t cell;
     if (frame_cell(frame, at, &cell) != ERR_OK) {
-        cells->query->damaged++;
+        query->damaged++;
         return true;
     }
-    bool go_on = cells->cell(cells->context, bucket * cells->seconds * 1000000000, entity,
-                             &cells->query->entities[entity], &cell);
+    bool go_on = give(context, bucket, frame_entity(frame, at), &cell);
     cell_fini(&cell);
     return go_on;
 }
 
 enum { FIND_INSTEAD_OF_WALK = 16 }; /* so few entities are looked up in a frame's index, more are met by walking it */
 
-static bool give_cells(void *context, int64_t bucket, slice_t bytes) {
-    const cells_t *cells = context;
-    const selection_t *selection = cells->selection;
+bool query_frame_cells(query_t *query, const selection_t *selection, int64_t bucket, slice_t bytes, query_cell_fn *cell,
+                       void *context) {
     frame_t frame;
     if (frame_open(&frame, bytes) != ERR_OK) {
-        cells->query->damaged++;
+        query->damaged++;
         return true;
     }
     if (selection->count <= FIND_INSTEAD_OF_WALK) {
         for (uint32_t i = 0; i < selection->count; i++) {
             uint32_t at = frame_find(&frame, selection->ids[i]);
-            if (at != UINT32_MAX && !give_cell(cells, &frame, at, bucket)) return false;
+            if (at != UINT32_MAX && !give_cell(query, &frame, at, bucket, cell, context)) return false;
         }
         return true;
     }
     for (uint32_t at = 0; at < frame.count; at++) {
         uint32_t entity = frame_entity(&frame, at);
-        if (entity >= cells->query->entity_count || !selection->wanted[entity]) continue;
-        if (!give_cell(cells, &frame, at, bucket)) return false;
+        if (entity >= query->entity_count || !selection->wanted[entity]) continue;
+        if (!give_cell(query, &frame, at, bucket, cell, context)) return false;
     }
     return true;
+}
+
+typedef struct {
+    query_t *query;
+    const selection_t *selection;
+    query_cell_fn *cell;
+    void *context;
+    bool stopped;
+} cells_t;
+
+static bool give_cells(void *context, int64_t bucket, slice_t bytes) {
+    cells_t *cells = context;
+    cells->stopped = !query_frame_cells(cells->query, cells->selection, bucket, bytes, cells->cell, cells->context);
+    return !cells->stopped;
+}
+
+/* Those that are in no chunk. */
+static err_t frames_cells(query_t *query, int r, int64_t from, int64_t to, const selection_t *selection,
+                          query_cell_fn *cell, void *context) {
+    cells_t cells = {query, selection, cell, context, false};
+    if (from < query->bounds.chunked[r]) from = query->bounds.chunked[r];
+    return from < to ? query_frames(query, r, from, to, give_cells, &cells) : ERR_OK;
+}
+
+typedef struct {
+    const query_t *query;
+    int64_t step_ns;
+    bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell);
+    void *context;
+    bool stopped;
+} walk_t;
+
+static bool walk_cell(void *context, int64_t bucket, uint32_t entity, cell_t *cell) {
+    walk_t *walk = context;
+    walk->stopped = !walk->cell(walk->context, bucket * walk->step_ns, entity, &walk->query->entities[entity], cell);
+    return !walk->stopped;
 }
 
 err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
@@ -205,9 +237,11 @@ err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t ste
     if (err == ERR_OK) {
         selection_t selection;
         selection_init(&selection, query, filter);
-        cells_t cells = {query, &selection, resolution_seconds[r], cell, context};
-        err = query_frames(query, r, bucket_floor(start_ns, cells.seconds), bucket_ceil(end_ns, cells.seconds),
-                           give_cells, &cells);
+        int64_t seconds = resolution_seconds[r];
+        walk_t walk = {query, seconds * 1000000000, cell, context, false};
+        int64_t from = bucket_floor(start_ns, seconds), to = bucket_ceil(end_ns, seconds);
+        err = query_chunks_sorted(query, r, from, to, &selection, walk_cell, &walk);
+        if (err == ERR_OK && !walk.stopped) err = frames_cells(query, r, from, to, &selection, walk_cell, &walk);
         selection_fini(&selection);
     }
     query_leave(query, own);
@@ -221,10 +255,9 @@ typedef struct {
     uint32_t count;
 } sums_t;
 
-static bool add_to_sum(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell) {
+static bool add_to_sum(void *context, int64_t bucket, uint32_t entity, cell_t *cell) {
     sums_t *sums = context;
-    (void)start_ns;
-    (void)key;
+    (void)bucket;
     if (sums->cells[entity] == NULL) {
         sums->cells[entity] = memory_new(1, sizeof(cell_t));
         cell_init(sums->cells[entity]);
@@ -234,12 +267,18 @@ static bool add_to_sum(void *context, int64_t start_ns, uint32_t entity, const e
     return true;
 }
 
+/* Is there nothing finer, at a moment, than a resolution? Retention took it, or left 10 s cells that are coarse. */
+static bool is_finest(const query_t *query, int r, int64_t second) {
+    int64_t bucket = floor_div(second, resolution_seconds[r - 1]);
+    return bucket < query->meta.kept[r - 1] || (r == 1 && bucket < query->bounds.coarse);
+}
+
 /* The resolution to go on with at `second`, and where it ends: the coarsest that starts here, ends in the range and is
- * made already, but none whose frames retention took (then a coarser one counts whole, if it only overlaps). */
+ * made already. Where there is nothing finer one counts whole, if it only overlaps. */
 static int next_stretch(const query_t *query, int64_t *second, int64_t end, int64_t *stop) {
     for (int r = RESOLUTIONS - 1; r > 0; r--) {
         int64_t step = resolution_seconds[r], made = unclosed(query, r);
-        bool finer_gone = floor_div(*second, resolution_seconds[r - 1]) < query->meta.kept[r - 1];
+        bool finer_gone = is_finest(query, r, *second);
         int64_t first = floor_div(*second, step), last = floor_div(end, step) < made ? floor_div(end, step) : made;
         if (finer_gone && last <= first) last = first + 1;
         if ((!finer_gone && first * step != *second) || first >= last) continue;
@@ -258,8 +297,9 @@ static err_t sum_range(query_t *query, int64_t second, int64_t end, const select
     while (second < end && err == ERR_OK) {
         int64_t stop;
         int r = next_stretch(query, &second, end, &stop);
-        cells_t cells = {query, selection, resolution_seconds[r], add_to_sum, sums};
-        err = query_frames(query, r, second / resolution_seconds[r], stop / resolution_seconds[r], give_cells, &cells);
+        int64_t from = second / resolution_seconds[r], to = stop / resolution_seconds[r];
+        err = query_chunks(query, r, from, to, selection, add_to_sum, sums);
+        if (err == ERR_OK) err = frames_cells(query, r, from, to, selection, add_to_sum, sums);
         second = stop;
     }
     return err;

@@ -195,6 +195,82 @@ static void round_out(int64_t *start_ns, int64_t *end_ns, uint32_t step_s) {
     *end_ns = last > INT64_MAX / step_ns ? INT64_MAX : last * step_ns;
 }
 
+/* --- short series: their cells are read once, and added up to choose the authority --- */
+
+typedef struct {
+    int64_t start_ns;
+    uint32_t entity;
+    cell_t cell;
+} read_cell_t;
+
+typedef struct {
+    read_cell_t *cells;
+    uint32_t count, capacity;
+    bool full;
+} read_t;
+
+enum { READ_ENTITIES_MAX = 8, READ_CELLS_MAX = 4096 };
+
+static bool keep_read(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell) {
+    read_t *read = context;
+    (void)key;
+    read->full = read->count == READ_CELLS_MAX;
+    if (read->full) return false;
+    if (read->count == read->capacity) {
+        read->capacity = read->capacity == 0 ? 128 : read->capacity * 2;
+        read->cells = memory_resize(read->cells, read->capacity * sizeof *read->cells);
+    }
+    read_cell_t *kept = &read->cells[read->count++];
+    kept->start_ns = start_ns;
+    kept->entity = entity;
+    cell_init(&kept->cell);
+    cell_merge(&kept->cell, cell);
+    return true;
+}
+
+static void read_fini(read_t *read) {
+    for (uint32_t i = 0; i < read->count; i++) cell_fini(&read->cells[i].cell);
+    free(read->cells);
+    *read = (read_t){.full = true};
+}
+
+/* All cells of a filter that few entities match; `full` when there are too many of either. */
+static err_t read_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
+                        read_t *read) {
+    *read = (read_t){0};
+    uint32_t entities = 0;
+    for (uint32_t id = 1; id < query->entity_count; id++) entities += query_matches(filter, &query->entities[id]);
+    read->full = entities > READ_ENTITIES_MAX;
+    if (read->full) return ERR_OK;
+    err_t err = query_cells(query, start_ns, end_ns, step_s, filter, keep_read, read);
+    if (err != ERR_OK || read->full) read_fini(read);
+    return err;
+}
+
+static query_total_t *add_up(const query_t *query, const read_t *read, uint32_t *count) {
+    query_total_t *totals = memory_new(READ_ENTITIES_MAX + 1, sizeof *totals);
+    *count = 0;
+    for (uint32_t i = 0; i < read->count; i++) {
+        uint32_t id = read->cells[i].entity, at = 0;
+        while (at < *count && totals[at].entity != id) at++;
+        if (at == *count) {
+            totals[at] = (query_total_t){.entity = id, .key = &query->entities[id]};
+            cell_init(&totals[at].cell);
+            *count += 1;
+        }
+        cell_merge(&totals[at].cell, &read->cells[i].cell);
+    }
+    return totals;
+}
+
+static err_t give_series(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s,
+                         const query_filter_t *filter, const read_t *read, output_t *output) {
+    if (read->full) return query_cells(query, start_ns, end_ns, step_s, filter, add_bucket_cell, output);
+    for (uint32_t i = 0; i < read->count; i++)
+        if (!add_bucket_cell(output, read->cells[i].start_ns, read->cells[i].entity, NULL, &read->cells[i].cell)) break;
+    return ERR_OK;
+}
+
 err_t query_golden(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
                    uint32_t groups,
                    bool (*golden)(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
@@ -209,14 +285,19 @@ err_t query_golden(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t st
     uint32_t count = 0;
     if (series && query_resolution(step_s) < 0) err = ERR_INVALID;
     if (err == ERR_OK && series) round_out(&start_ns, &end_ns, step_s);
-    if (err == ERR_OK) err = query_totals(query, start_ns, end_ns, filter, &totals, &count);
+    read_t read = {.full = true};
+    if (err == ERR_OK && series) err = read_cells(query, start_ns, end_ns, step_s, filter, &read);
+    if (err == ERR_OK && read.full)
+        err = query_totals(query, start_ns, end_ns, filter, &totals, &count);
+    else if (err == ERR_OK)
+        totals = add_up(query, &read, &count);
     if (err == ERR_OK) {
         plan_t plan;
         plan_init(&plan, query, totals, count, groups);
         output_t output = {.plan = &plan, .golden = golden, .context = context};
         output_init(&output);
         if (series)
-            err = query_cells(query, start_ns, end_ns, step_s, filter, add_bucket_cell, &output);
+            err = give_series(query, start_ns, end_ns, step_s, filter, &read, &output);
         else
             give_totals(&output, start_ns);
         output_flush(&output);
@@ -224,6 +305,7 @@ err_t query_golden(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t st
         plan_fini(&plan);
     }
     query_totals_free(totals, count);
+    read_fini(&read);
     query_leave(query, own);
     return err;
 }

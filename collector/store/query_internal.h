@@ -7,8 +7,9 @@
 
 struct query {
     sqlite3 *db;
-    bool reading;           /* between query_begin and query_end */
-    meta_t meta;            /* of the transaction */
+    bool reading; /* between query_begin and query_end */
+    meta_t meta;  /* of the transaction */
+    bounds_t bounds;
     names_t names;          /* all up to now; they never change */
     entity_key_t *entities; /* by id */
     uint32_t entity_count, entity_capacity;
@@ -31,10 +32,26 @@ typedef struct {
 void selection_init(selection_t *selection, const query_t *query, const query_filter_t *filter);
 void selection_fini(selection_t *selection);
 
-/* The frames of buckets from <= b < to of a resolution, in order; those that are not closed yet are merged from finer
+/* The frames of buckets from <= b < to of a resolution, in order: query_stored_frames those that are there; with
+ * query_frames those that are not closed yet are merged from finer
  * ones. Damaged ones are counted and left out. A callback that returns false ends the walk. */
+err_t query_stored_frames(query_t *query, int resolution, int64_t from, int64_t to,
+                          bool (*frame)(void *context, int64_t bucket, slice_t bytes), void *context);
 err_t query_frames(query_t *query, int resolution, int64_t from, int64_t to,
                    bool (*frame)(void *context, int64_t bucket, slice_t bytes), void *context);
+
+/* The selected entities' cells in the chunks of buckets from <= b < to, entity by entity, and in the frames that came
+ * late for them: an entity may have several cells of one bucket, to be merged. `cell` may be changed. A callback that
+ * returns false ends the walk. query_frame_cells: those of one frame; false when the walk was ended. */
+typedef bool query_cell_fn(void *context, int64_t bucket, uint32_t entity, cell_t *cell);
+bool query_frame_cells(query_t *query, const selection_t *selection, int64_t bucket, slice_t bytes, query_cell_fn *cell,
+                       void *context);
+err_t query_chunks(query_t *query, int resolution, int64_t from, int64_t to, const selection_t *selection,
+                   query_cell_fn *cell, void *context);
+
+/* The same in order of bucket, then entity, each once. */
+err_t query_chunks_sorted(query_t *query, int resolution, int64_t from, int64_t to, const selection_t *selection,
+                          query_cell_fn *cell, void *context);
 
 /* 0, 1, 2 for a step of 10, 60, 3600 seconds; -1 for another. */
 int query_resolution(uint32_t step_s);

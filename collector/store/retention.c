@@ -1,11 +1,13 @@
 #include "collector/store/retention.h"
 
 #include "base/clock.h"
+#include "collector/store/chunk.h"
+#include "collector/store/directory.h"
 
 enum { HOUR_S = 3600, BUCKETS_PER_HOUR = 360 };
 
 /* Rows that one step takes from each table: some milliseconds of work. */
-enum { STEP_FRAMES = 64, STEP_BLOCKS = 16, STEP_TRACES = 2000, STEP_EVENTS = 1000 };
+enum { STEP_FRAMES = 64, STEP_CHUNKS = 1000, STEP_BLOCKS = 16, STEP_TRACES = 2000, STEP_EVENTS = 1000 };
 
 /* Start of the hour that is `age_s` before the end of the closed buckets, in seconds. */
 static bool hour_before(int64_t closed_before, int64_t age_s, int64_t *second) {
@@ -48,6 +50,21 @@ static err_t delete_frames(connection_t *connection, const meta_t *meta, int64_t
                           " resolution=?1 AND bucket<?2 ORDER BY bucket LIMIT ?3)",
                           resolution_seconds[r], meta->kept[r], STEP_FRAMES, &gone);
         counters_add(connection->counters, COUNTER_RETENTION_FRAMES, (uint64_t)gone);
+        *total += gone;
+    }
+    return err;
+}
+
+/* A chunk goes when its last bucket is out of bounds. */
+static err_t delete_chunks(connection_t *connection, const meta_t *meta, int64_t *total) {
+    err_t err = ERR_OK;
+    for (int r = 0; r < RESOLUTIONS && err == ERR_OK; r++) {
+        int64_t gone = 0;
+        err = delete_rows(connection,
+                          "DELETE FROM chunk WHERE (resolution, entity, span) IN (SELECT resolution, entity, span FROM"
+                          " chunk INDEXED BY chunk_span WHERE resolution=?1 AND span<?2 ORDER BY span LIMIT ?3)",
+                          resolution_seconds[r], floor_div(meta->kept[r], CHUNK_BUCKETS), STEP_CHUNKS, &gone);
+        counters_add(connection->counters, COUNTER_RETENTION_CHUNKS, (uint64_t)gone);
         *total += gone;
     }
     return err;
@@ -126,9 +143,11 @@ static err_t used_bytes(sqlite3 *db, int64_t *bytes) {
 
 /* Gives up the oldest hour of a resolution, as long as it is below the hour that is still open. */
 static err_t raise_bound(connection_t *connection, meta_t *meta, int r, int64_t *total) {
-    char text[96];
-    (void)sqlite3_snprintf(sizeof text, text, "SELECT min(bucket) FROM frame WHERE resolution=%d",
-                           (int)resolution_seconds[r]);
+    char text[192];
+    (void)sqlite3_snprintf(sizeof text, text,
+                           "SELECT min(bucket) FROM (SELECT min(bucket) AS bucket FROM frame WHERE resolution=%d UNION"
+                           " ALL SELECT min(span)*%d FROM chunk WHERE resolution=%d)",
+                           (int)resolution_seconds[r], CHUNK_BUCKETS, (int)resolution_seconds[r]);
     int64_t oldest, per_hour = HOUR_S / resolution_seconds[r];
     err_t err = sql_number(connection->db, text, INT64_MAX, &oldest);
     if (err != ERR_OK || oldest == INT64_MAX) return err;
@@ -139,10 +158,18 @@ static err_t raise_bound(connection_t *connection, meta_t *meta, int r, int64_t 
     return ERR_OK;
 }
 
-static err_t delete_for_bytes(connection_t *connection, meta_t *meta, uint64_t limit, int64_t *total) {
+/* What the pages in use may have. */
+static int64_t bytes_for_store(connection_t *connection, const store_config_t *config) {
+    int64_t beside = directory_bytes_beside(config->directory, "seismesh.sqlite");
+    if (beside > connection->beside_bytes) connection->beside_bytes = beside;
+    int64_t limit = (int64_t)config->retention_bytes;
+    return connection->beside_bytes < limit / 2 ? limit - connection->beside_bytes : limit / 2;
+}
+
+static err_t delete_for_bytes(connection_t *connection, meta_t *meta, int64_t limit, int64_t *total) {
     int64_t bytes = 0, before = *total;
     err_t err = used_bytes(connection->db, &bytes);
-    if (err != ERR_OK || limit == 0 || bytes <= (int64_t)limit) return err;
+    if (err != ERR_OK || bytes <= limit) return err;
     err = delete_blocks(connection, meta, "id>?2 ORDER BY id", INT64_MIN, STEP_BLOCKS, total);
     int64_t oldest = INT64_MIN;
     if (err == ERR_OK && *total > before)
@@ -154,14 +181,15 @@ static err_t delete_for_bytes(connection_t *connection, meta_t *meta, uint64_t l
 }
 
 /* One small transaction; *total tells how much it found to do. */
-static err_t step(connection_t *connection, const store_config_t *config, int64_t *total) {
+static err_t step(connection_t *connection, const store_config_t *config, int64_t limit, int64_t *total) {
     meta_t next = connection->meta;
     err_t err = sql_exec(connection->db, "BEGIN IMMEDIATE");
     if (err != ERR_OK) return err;
     err = delete_frames(connection, &next, total);
+    if (err == ERR_OK) err = delete_chunks(connection, &next, total);
     if (err == ERR_OK) err = delete_spans(connection, &next, config->retention_spans_s, total);
     if (err == ERR_OK) err = delete_events(connection, &next, config, total);
-    if (err == ERR_OK && *total == 0) err = delete_for_bytes(connection, &next, config->retention_bytes, total);
+    if (err == ERR_OK && *total == 0) err = delete_for_bytes(connection, &next, limit, total);
     if (err == ERR_OK && *total > 0) err = meta_save(connection->db, &next);
     if (err == ERR_OK) err = sql_exec(connection->db, "COMMIT");
     if (err == ERR_OK)
@@ -172,9 +200,10 @@ static err_t step(connection_t *connection, const store_config_t *config, int64_
 }
 
 err_t retention_run(connection_t *connection, const store_config_t *config) {
+    int64_t limit = config->retention_bytes == 0 ? INT64_MAX : bytes_for_store(connection, config);
     for (int i = 0; i < RETENTION_STEPS; i++) {
         int64_t total = 0;
-        err_t err = step(connection, config, &total);
+        err_t err = step(connection, config, limit, &total);
         if (err != ERR_OK || total == 0) return err;
     }
     return ERR_OK;

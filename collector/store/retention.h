@@ -1,7 +1,12 @@
 /* retention: how long things stay. By age, per resolution and for spans, measured from the closed buckets (event time,
- * so a replayed recording keeps itself); and by bytes of the whole store, oldest spans first, then the finest frames.
- * Works in small transactions behind the checkpoints. What age takes depends on the data alone; what bytes take also
- * depends on when it is looked at. */
+ * so a replayed recording keeps itself); and by bytes of the whole data directory, oldest spans first, then the finest
+ * rollups. Works in small transactions behind the checkpoints. What age takes depends on the data alone; what bytes
+ * take also depends on when it is looked at.
+ *
+ * SQLite writes into pages that were freed before it makes the file longer, but does not give them back. So what is
+ * counted is the pages in use, and with them the most that all other files of the directory (WAL, journal segments)
+ * have taken so far, up to half of the limit: the file grows up to the limit less that, and stays. A checkpoint's rows
+ * come in before others go: that, at most, the directory is over its limit. */
 #ifndef SEISMESH_STORE_RETENTION_H
 #define SEISMESH_STORE_RETENTION_H
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Version 3. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
+/* Version 4. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
  *
  * A trace has one row, appended in order of arrival (`key`), so that new rows fill the last page and the time index
  * grows at its end. Only the index over `hash` (XXH3 of the id) is hit at random, and it is small: 16 bytes an entry,
@@ -17,6 +17,9 @@ static const char tables[] =
     " operation);"
     "CREATE TABLE frame(resolution INTEGER, bucket INTEGER, bytes BLOB NOT NULL, PRIMARY KEY(resolution, bucket))"
     " WITHOUT ROWID;"
+    "CREATE TABLE chunk(resolution INTEGER, entity INTEGER, span INTEGER, bytes BLOB NOT NULL,"
+    " PRIMARY KEY(resolution, entity, span)) WITHOUT ROWID;"
+    "CREATE INDEX chunk_span ON chunk(resolution, span);"
     "CREATE TABLE span_block(id INTEGER PRIMARY KEY, start_ns, end_ns, spans, raw_bytes, bytes BLOB NOT NULL);"
     "CREATE INDEX span_block_end ON span_block(end_ns);"
     "CREATE TABLE trace(key INTEGER PRIMARY KEY, hash INTEGER NOT NULL, id BLOB NOT NULL, start_ns INTEGER NOT NULL,"

@@ -1,6 +1,7 @@
 #include "collector/store/store.h"
 
 #include "base/memory.h"
+#include "collector/store/compaction.h"
 #include "collector/store/directory.h"
 #include "collector/store/recovery.h"
 #include "collector/store/schema.h"
@@ -19,10 +20,11 @@ struct store {
     sqlite3 *db; /* the folding thread's own: recovery */
     buffer_t state;
     writer_t *writer;
-    job_t job;         /* being collected */
-    job_block_t open;  /* the span block that is being filled */
-    bool open_changed; /* since the last checkpoint */
-    int64_t sequence;  /* of the last checkpoint handed over */
+    compaction_t *compaction; /* NULL: not wanted */
+    job_t job;                /* being collected */
+    job_block_t open;         /* the span block that is being filled */
+    bool open_changed;        /* since the last checkpoint */
+    int64_t sequence;         /* of the last checkpoint handed over */
     uint32_t names_saved, entities_saved;
 };
 
@@ -58,12 +60,16 @@ err_t store_open(const store_config_t *config, counters_t *counters, store_t **o
     store->names_saved = 2; /* "" and "__overflow__" are in every names_t */
     store->entities_saved = 1;
     store->writer = writer_new(&store->config, store->path, &meta, counters);
+    if (config->compact)
+        store->compaction = compaction_start(store->path, config->full_10s_s, config->retention_bytes, counters);
     *out = store;
     return ERR_OK;
 }
 
 void store_close(store_t *store) {
     if (store->db != NULL) (void)sqlite3_close(store->db); /* before the writer's, which then copies the WAL */
+    if (store->writer != NULL) (void)writer_wait(store->writer);
+    if (store->compaction != NULL) compaction_stop(store->compaction); /* finds all that the last checkpoint closed */
     if (store->writer != NULL) writer_free(store->writer);
     if (store->lock >= 0) (void)close(store->lock);
     job_fini(&store->job);

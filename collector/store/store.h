@@ -9,6 +9,7 @@
  *   name(id, text)
  *   entity(id, kind, observer, protocol, service, caller, version, zone, instance, operation)
  *   frame(resolution, bucket, bytes)     resolution in seconds: 10, 60, 3600; bucket in units of it
+ *   chunk(resolution, entity, span, bytes)     what compaction made of frames; span in units of 60 buckets; chunk.h
  *   span_block(id, start_ns, end_ns, spans, raw_bytes, bytes)     zstd; see spanblock.h
  *   trace(key, hash, id, start_ns, end_ns, spans, errors, rooted, root_service, root_operation, root_start_ns,
  *         root_span, blocks, services)     one row per trace; see tracerow.h
@@ -34,6 +35,8 @@ typedef struct {
     uint64_t span_block_bytes; /* raw bytes of a block before it is closed (1 MiB) */
     int64_t retention_10s_s, retention_1m_s, retention_1h_s, retention_spans_s;
     uint64_t retention_bytes; /* of the whole store; oldest spans go first, then the finest frames */
+    bool compact;             /* frames become chunks, in a thread of its own (compaction.h) */
+    int64_t full_10s_s;       /* older 10 s cells are made coarse; 0 = never */
 } store_config_t;
 
 typedef struct store store_t;

@@ -35,21 +35,14 @@ static const struct {
     [EVENT_SUGGESTION] = {PUT_SUGGESTION, 4, 0, false},
 };
 
-static int remember_wal(void *context, sqlite3 *db, const char *name, int pages) {
-    (void)db;
-    (void)name;
-    ((connection_t *)context)->wal_pages = pages;
-    return SQLITE_OK;
-}
-
-err_t connection_open(connection_t *connection, const char *path, counters_t *counters) {
+err_t connection_open(connection_t *connection, const char *path, uint64_t store_bytes, counters_t *counters) {
     connection->counters = counters;
     err_t err = sql_open(path, SQLITE_OPEN_READWRITE, &connection->db);
     if (err == ERR_OK) err = schema_tune(connection->db);
     if (err == ERR_OK) err = meta_load(connection->db, &connection->meta);
     for (int i = 0; i < STATEMENTS && err == ERR_OK; i++)
         err = sql_prepare(connection->db, texts[i], &connection->statements[i]);
-    if (err == ERR_OK) (void)sqlite3_wal_hook(connection->db, remember_wal, connection);
+    if (err == ERR_OK) err = wal_watch(connection->db, store_bytes, &connection->wal);
     if (err != ERR_OK) connection_close(connection);
     return err;
 }

@@ -4,6 +4,7 @@
 
 #include "base/counters.h"
 #include "collector/store/job.h"
+#include "collector/store/wal.h"
 
 typedef enum {
     PUT_NAME,
@@ -28,11 +29,12 @@ typedef struct {
     sqlite3_stmt *statements[STATEMENTS];
     meta_t meta; /* as on disk */
     counters_t *counters;
-    int wal_pages;       /* after the last commit */
-    buffer_t scratch[2]; /* encoded rows; kept between uses */
+    wal_t wal;
+    int64_t beside_bytes; /* of the data directory's other files: the most they had so far */
+    buffer_t scratch[2];  /* encoded rows; kept between uses */
 } connection_t;
 
-err_t connection_open(connection_t *connection, const char *path, counters_t *counters);
+err_t connection_open(connection_t *connection, const char *path, uint64_t store_bytes, counters_t *counters);
 void connection_close(connection_t *connection);
 
 /* Writes the job as one transaction; on an error it is rolled back and the connection must be closed. `kept` are the

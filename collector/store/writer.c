@@ -4,14 +4,11 @@
 #include "base/memory.h"
 #include "collector/store/retention.h"
 #include "collector/store/transaction.h"
+#include "collector/store/wal.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-
-/* Pages of the WAL (4 KiB each) from which it is copied into the file, and from which readers are waited for so that it
- * can begin anew. Both are done between transactions, by this thread: neither folding nor readers wait for it. */
-enum { WAL_COPY_PAGES = 1024, WAL_RESTART_PAGES = 65536, RESTART_WAIT_MS = 200, BUSY_WAIT_MS = 10000 };
 
 struct writer {
     pthread_t thread;
@@ -28,29 +25,16 @@ struct writer {
     _Atomic uint64_t position;
 };
 
-/* Puts the WAL's pages into the database file and syncs it. */
-static err_t copy_wal(connection_t *connection, int mode) {
-    int rc = sqlite3_wal_checkpoint_v2(connection->db, NULL, mode, NULL, NULL);
-    return (rc & 0xff) == SQLITE_BUSY ? ERR_OK : sql_result(rc); /* a reader holds on: the next one will do it */
-}
-
-static err_t tend_wal(connection_t *connection) {
-    if (connection->wal_pages < WAL_COPY_PAGES) return ERR_OK;
-    if (connection->wal_pages < WAL_RESTART_PAGES) return copy_wal(connection, SQLITE_CHECKPOINT_PASSIVE);
-    (void)sqlite3_busy_timeout(connection->db, RESTART_WAIT_MS);
-    err_t err = copy_wal(connection, SQLITE_CHECKPOINT_RESTART);
-    (void)sqlite3_busy_timeout(connection->db, BUSY_WAIT_MS);
-    return err;
-}
-
 /* The job on disk, once: also when an earlier try reported an error after all was written. */
 static err_t write_job(writer_t *writer) {
     connection_t *connection = &writer->connection;
     const job_t *job = &writer->job;
-    err_t err = connection->db == NULL ? connection_open(connection, writer->path, writer->counters) : ERR_OK;
+    err_t err = connection->db == NULL
+                    ? connection_open(connection, writer->path, writer->config.retention_bytes, writer->counters)
+                    : ERR_OK;
     if (err != ERR_OK) return err;
     assert(connection->meta.checkpoints == job->sequence || connection->meta.checkpoints == job->sequence - 1);
-    if (connection->meta.checkpoints == job->sequence) return copy_wal(connection, SQLITE_CHECKPOINT_FULL);
+    if (connection->meta.checkpoints == job->sequence) return wal_copy(connection->db, SQLITE_CHECKPOINT_FULL);
     int64_t kept[RESOLUTIONS] = {INT64_MIN, INT64_MIN, INT64_MIN};
     retention_bounds(&writer->config, job->closed_before, kept);
     return transaction_write(connection, job, kept);
@@ -74,7 +58,7 @@ static bool work(writer_t *writer) {
     atomic_store_explicit(&writer->position, (uint64_t)writer->job.position, memory_order_release);
     counters_add(writer->counters, COUNTER_CHECKPOINTS, 1);
     err = retention_run(&writer->connection, &writer->config);
-    if (err == ERR_OK) err = tend_wal(&writer->connection);
+    if (err == ERR_OK) err = wal_tend(writer->connection.db, &writer->connection.wal);
     if (err == ERR_OK) {
         writer->complained = false;
     } else { /* the job is on disk; housekeeping comes again with the next */

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -204,6 +205,20 @@ def mistakes_in_a_configuration_name_the_line():
     refuses("check-config", "/nowhere.yaml", saying=["/nowhere.yaml", "No such file"])
     refuses("check-config", saying="give one file")
     refuses("check-config", "--quick", path, saying="--quick")
+
+
+# ---- the store ----
+
+@test
+def backup_and_check_refuse_what_they_cannot_do():
+    nothing = os.path.join(PLACE.name, "nothing")
+    refuses("check", "--data", nothing, saying=["there is no store at", "--data"])
+    refuses("check", "--data", nothing, "more", saying="more")
+    refuses("check", "--depth", "3", saying="depth")
+    refuses("backup", saying="give one directory")
+    refuses("backup", os.path.join(PLACE.name, "to"), "--data", nothing, saying=["there is no store at", "--data"])
+    refuses("backup", os.path.join(PLACE.name, "to"), "--server", "http://127.0.0.1:9", code=1, saying="127.0.0.1:9")
+    check(not os.path.exists(os.path.join(PLACE.name, "to")), "the destination was made all the same")
 
 
 @test
@@ -534,6 +549,22 @@ def requests_to(version, count, fail_each, bucket, first):
     return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": spans}]}]}).encode()
 
 
+def backup_and_check(data, ask):
+    copy = os.path.join(PLACE.name, "copy")
+    code, out, err = run("backup", copy, *ask)
+    check(code == 0 and "before journal position" in out and copy in out, out + err)
+    refuses("backup", copy, *ask, saying="is not an empty directory")
+    for directory in (data, copy):
+        code, out, _ = run("check", "--data", directory)
+        check(code == 0 and "all read back as they were written" in out, out)
+    store = sqlite3.connect(os.path.join(copy, "seismesh.sqlite"))
+    store.execute("UPDATE span_block SET bytes=zeroblob(50) WHERE id=1")
+    store.commit()
+    store.close()
+    code, out, _ = run("check", "--data", copy)
+    check(code == 1 and "damaged: span block 1: it does not read back" in out, out)
+
+
 @test
 def a_running_server_gives_a_verdict_from_spans():
     with socket.socket() as one, socket.socket() as other:
@@ -568,6 +599,7 @@ def a_running_server_gives_a_verdict_from_spans():
                                       {"Content-Type": "application/json", "Host": "seismesh.observability:7117"})
         with urllib.request.urlopen(hook) as answer:
             check(answer.status == 200 and b"v2 of shop/cart passes" in answer.read())
+        backup_and_check(os.path.join(PLACE.name, "canary"), ask)
     finally:
         daemon.terminate()
         check(daemon.wait(60) == 0, "it stops cleanly")

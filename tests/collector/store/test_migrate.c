@@ -1,8 +1,12 @@
 /* Stores of earlier versions, as their own programs made them. */
+#include "collector/store/compaction.h"
 #include "collector/store/migrate.h"
 #include "collector/store/schema.h"
 #include "collector/store/traces.h"
 #include "tests/collector/store/support.h"
+
+#include <signal.h>
+#include <sys/wait.h>
 
 /* Version 1, word for word. */
 static const char version_1[] =
@@ -140,6 +144,122 @@ TEST(a_migration_interrupted_anywhere_leaves_the_store_as_it_was) {
     support_remove(directory);
 }
 
+/* --- version 2, as the program of its day wrote it: 90 traces of one span in half an hour, across a full hour --- */
+
+static char *read_text(const char *path) {
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return NULL;
+    (void)fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    char *text = calloc((size_t)size + 1, 1);
+    rewind(file);
+    if (fread(text, 1, (size_t)size, file) != (size_t)size) abort();
+    (void)fclose(file);
+    return text;
+}
+
+static void make_version_2(const char *directory) {
+    char command[300], path[200];
+    (void)snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", directory, directory);
+    if (system(command) != 0) abort();
+    (void)snprintf(path, sizeof path, "%s/seismesh.sqlite", directory);
+    sqlite3 *db;
+    char *text = read_text("tests/collector/store/golden/store_2.sql");
+    REQUIRE(text != NULL);
+    if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) abort();
+    (void)sqlite3_close(db);
+    free(text);
+}
+
+static bool add_requests(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key,
+                         const cell_t *cell) {
+    (void)start_ns, (void)entity;
+    if (key->kind == ENTITY_SERVICE) *(uint64_t *)context += cell->requests;
+    return true;
+}
+
+static bool any_span(void *context, slice_t resource, slice_t scope, slice_t span) {
+    (void)resource, (void)scope, (void)span;
+    ++*(unsigned *)context;
+    return true;
+}
+
+static void check_version_2_answers(const char *path) {
+    query_t *query = query_open(path);
+    REQUIRE(query != NULL);
+    query_filter_t filter = query_filter_any(0);
+    for (uint32_t step = 10; step <= 3600; step *= step == 10 ? 6 : 60) {
+        uint64_t requests = 0;
+        CHECK_EQUAL(query_cells(query, INT64_MIN, INT64_MAX, step, &filter, add_requests, &requests), ERR_OK);
+        CHECK_EQUAL(requests, 90);
+    }
+    unsigned spans = 0;
+    const uint8_t id[16] = {[15] = 0x2a};
+    CHECK_EQUAL(query_trace(query, id, NULL, any_span, &spans), ERR_OK);
+    CHECK_EQUAL(spans, 1);
+    CHECK_EQUAL(query_damaged(query), 0);
+    query_close(query);
+}
+
+TEST(a_store_of_version_2_answers_as_before_and_its_frames_become_chunks) {
+    char *directory = support_directory("v2");
+    make_version_2(directory);
+    store_config_t config = support_config(directory);
+    support_fold_t fold = {0};
+    CHECK(support_open(&fold, &config) != ERR_FOREIGN); /* the fold's state is the daemon's, not this stand-in's */
+    CHECK(fold.position > 0);
+    check_version_2_answers(store_path(fold.store));
+    support_close(&fold);
+    compactor_t compactor;
+    char path[200];
+    static counters_t counters;
+    (void)snprintf(path, sizeof path, "%s/seismesh.sqlite", directory);
+    CHECK_EQUAL(compactor_open(&compactor, path, 0, 0, &counters), ERR_OK);
+    for (bool worked = true; worked;) CHECK_EQUAL(compactor_step(&compactor, true, &worked), ERR_OK);
+    compactor_close(&compactor);
+    sqlite3 *db;
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(number(db, "SELECT count(*) FROM chunk") > 0);
+    CHECK_EQUAL(number(db, "PRAGMA user_version"), SCHEMA_VERSION);
+    (void)sqlite3_close(db);
+    check_version_2_answers(path);
+    support_remove(directory);
+}
+
+TEST(kill_9_within_a_migration_leaves_the_old_store_or_the_new_one) {
+    char *directory = support_directory("killed"), path[200], why[300];
+    int old = 0, new = 0;
+    uint64_t seed = 8;
+    (void)snprintf(path, sizeof path, "%s/seismesh.sqlite", directory);
+    for (int i = 0; i < 40; i++) {
+        make_version_2(directory);
+        pid_t child = fork();
+        if (child == 0) {
+            sqlite3 *db;
+            if (sql_open(path, SQLITE_OPEN_READWRITE, &db) == ERR_OK) (void)schema_prepare(db, path, why, sizeof why);
+            _exit(0);
+        }
+        (void)usleep((useconds_t)(test_random(&seed) % 4000));
+        (void)kill(child, SIGKILL);
+        (void)waitpid(child, NULL, 0);
+        sqlite3 *db;
+        CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+        int64_t version = number(db, "PRAGMA user_version");
+        CHECK(version >= 2 && version <= SCHEMA_VERSION);
+        CHECK_EQUAL(number(db, "SELECT value FROM meta WHERE key='schema_version'"), version);
+        CHECK_EQUAL(number(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'chunk%'"),
+                    version == SCHEMA_VERSION ? 2 : 0);
+        old += version < SCHEMA_VERSION;
+        new += version == SCHEMA_VERSION;
+        CHECK_EQUAL(schema_prepare(db, path, why, sizeof why), ERR_OK); /* and the next start brings it up */
+        (void)sqlite3_close(db);
+        check_version_2_answers(path);
+    }
+    (void)printf("# killed 40 times: %d times not or half way there, %d times migrated\n", old, new);
+    CHECK(old + new == 40);
+    support_remove(directory);
+}
+
 TEST(a_newer_store_is_refused_and_not_touched) {
     char *directory = support_directory("newer");
     sqlite3 *db = make_version_1(directory);
@@ -156,4 +276,6 @@ TEST(a_newer_store_is_refused_and_not_touched) {
 TEST_MAIN(TEST_CASE(a_store_of_version_1_is_brought_up_with_nothing_lost),
           TEST_CASE(a_migrated_store_has_the_schema_of_a_new_one),
           TEST_CASE(a_migration_interrupted_anywhere_leaves_the_store_as_it_was),
+          TEST_CASE(a_store_of_version_2_answers_as_before_and_its_frames_become_chunks),
+          TEST_CASE(kill_9_within_a_migration_leaves_the_old_store_or_the_new_one),
           TEST_CASE(a_newer_store_is_refused_and_not_touched))

@@ -1,3 +1,4 @@
+#include "collector/store/directory.h"
 #include "tests/collector/store/support.h"
 
 enum { RECORDS = 9000 };
@@ -79,6 +80,82 @@ TEST(bytes_take_the_oldest_spans_first_then_the_finest_frames) {
     support_remove(support_directory("bytes"));
 }
 
+static bool any_span(void *context, slice_t resource, slice_t scope, slice_t span) {
+    (void)context, (void)resource, (void)scope, (void)span;
+    return true;
+}
+
+/* A body of spans that no compression makes smaller, of the trace `n`. */
+static void keep_random_body(support_fold_t *fold, uint64_t n) {
+    enum { BODY_BYTES = 20000 };
+    static uint8_t bytes[BODY_BYTES];
+    uint64_t seed = n, id[2] = {n, n * 7}, span = n;
+    for (size_t i = 0; i < sizeof bytes; i += 8) {
+        uint64_t word = test_random(&seed);
+        memcpy(bytes + i, &word, 8);
+    }
+    buffer_t body = {0};
+    support_field(&body, 15, slice_of(bytes, sizeof bytes));
+    store_spans(fold->store, buffer_slice(&body));
+    buffer_fini(&body);
+    int64_t start = SUPPORT_START_NS + (int64_t)n * 1000000000;
+    store_span(fold->store, (const uint8_t *)id, (const uint8_t *)&span, true, false, 2, 3, start, start + 1000);
+    fold->event_ns = start;
+    fold->position = n + 1;
+}
+
+TEST(the_whole_data_directory_stays_within_5_percent_of_its_limit_and_uses_it) {
+    const int64_t limit = 16 << 20;
+    char *directory = support_directory("folder"), path[400];
+    store_config_t config = support_config(directory);
+    config.retention_bytes = (uint64_t)limit;
+    support_fold_t fold = {0};
+    REQUIRE(support_open(&fold, &config) == ERR_OK);
+    (void)snprintf(path, sizeof path, "mkdir '%s/journal' && head -c 1500000 /dev/zero >'%s/journal/segment'",
+                   directory, directory);
+    CHECK_EQUAL(system(path), 0); /* stands for segments that are still needed */
+    int64_t most = 0, now = 0;
+    for (uint64_t n = 0; n < 3000; n++) {
+        keep_random_body(&fold, n);
+        if (n % 15 != 14) continue;
+        CHECK_EQUAL(support_finish(&fold), ERR_OK);
+        now = directory_bytes_beside(directory, "");
+        if (now > most) most = now;
+    }
+    (void)printf("# at most %.1f %% of the limit, at the end %.1f %%\n", 100.0 * (double)most / (double)limit,
+                 100.0 * (double)now / (double)limit);
+    CHECK(most <= limit + limit / 20);
+    CHECK(now >= limit - limit / 20);
+    query_t *query = query_open(store_path(fold.store));
+    const uint64_t first[2] = {0, 0}, last[2] = {2980, 2980 * 7};
+    CHECK_EQUAL(query_trace(query, (const uint8_t *)first, NULL, any_span, NULL), ERR_NOT_FOUND);
+    CHECK_EQUAL(query_trace(query, (const uint8_t *)last, NULL, any_span, NULL), ERR_OK);
+    query_close(query);
+    support_close(&fold);
+    support_remove(directory);
+}
+
+TEST(age_takes_chunks_too_when_their_last_bucket_is_too_old) {
+    char *directory = support_directory("chunks");
+    store_config_t config = support_config(directory);
+    config.retention_10s_s = 2 * 3600;
+    config.compact = true;
+    support_fold_t fold = {0};
+    fill(&fold, &config);
+    support_close(&fold); /* finishes compaction */
+    CHECK(number(directory, "SELECT count(*) FROM chunk WHERE resolution=10") > 0);
+    int64_t before = number(directory, "SELECT min(span) FROM chunk WHERE resolution=10");
+    CHECK_EQUAL(support_open(&fold, &config), ERR_OK);
+    fold.record_ns = 5000000000;
+    support_run(&fold, fold.position + 2400, 100);
+    CHECK_EQUAL(support_finish(&fold), ERR_OK);
+    support_close(&fold);
+    CHECK(number(directory, "SELECT min(span) FROM chunk WHERE resolution=10") > before);
+    CHECK(number(directory, "SELECT count(*) FROM chunk, meta WHERE resolution=10 AND key='kept_10' AND"
+                            " (span+1)*60<=value") == 0);
+    support_remove(directory);
+}
+
 TEST(totals_of_long_ranges_do_not_change_when_fine_frames_go) {
     char first[128], second[128];
     (void)strcpy(first, support_directory("all"));
@@ -115,6 +192,8 @@ TEST(totals_of_long_ranges_do_not_change_when_fine_frames_go) {
     support_remove(second);
 }
 
-TEST_MAIN(TEST_CASE(age_takes_frames_by_resolution_spans_traces_and_anomalies),
+TEST_MAIN(TEST_CASE(the_whole_data_directory_stays_within_5_percent_of_its_limit_and_uses_it),
+          TEST_CASE(age_takes_chunks_too_when_their_last_bucket_is_too_old),
+          TEST_CASE(age_takes_frames_by_resolution_spans_traces_and_anomalies),
           TEST_CASE(bytes_take_the_oldest_spans_first_then_the_finest_frames),
           TEST_CASE(totals_of_long_ranges_do_not_change_when_fine_frames_go))

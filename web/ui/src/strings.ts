@@ -93,7 +93,7 @@ export const text = {
   suggestion: {
     accept: 'Accept',
     dismiss: 'Dismiss',
-    takeBack: 'Take the decision back',
+    reopen: 'Take the decision back',
     reason: 'Reason (kept with the decision)',
     note: 'seismesh never changes the mesh itself. Accepting records the decision and watches for its effect; the commands above make the change.',
     apply: 'Apply',

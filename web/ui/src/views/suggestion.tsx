@@ -174,7 +174,7 @@ const TakeBack = ({ suggestion }: { suggestion: Suggestion }) => {
   return (
     <div class="decision">
       <button type="button" class="button button-small" onClick={() => void takeBack()}>
-        {words.takeBack}
+        {words.reopen}
       </button>
       {failure && (
         <p class="tone-critical" role="alert">
