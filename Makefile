@@ -61,10 +61,10 @@ test: ## install what tests need, build, run everything; ends with "N passed, N 
 	@$(MAKE) --no-print-directory -j2 all
 	@tests/run.sh
 
-test-interop: all ## real SDKs, h2spec, Jaeger and Prometheus at our ports; builds Jaeger first (minutes, once)
+test-interop: all ## real SDKs, proxies, h2spec, Jaeger … at our ports; builds the big ones first (minutes, once)
 	@./packages.sh test
-	@tests/interop/peers/build.sh jaeger
-	@tests/run.sh interop peers
+	@for peer in jaeger traefik otelcol; do tests/interop/peers/build.sh $$peer || true; done
+	@INTEROP_LONG=1 suite_limit_s=1800 tests/run.sh interop peers proxies routing
 
 unit: $(UNIT) ## build the unit tests of this VARIANT
 fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)

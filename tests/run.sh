@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 builds=${BUILDS:-build} # folder of the variants' folders
 logs=$builds/test-logs
 fuzz_seconds=20 # for all fuzz targets together
-suite_limit_s=900
+suite_limit_s=${suite_limit_s:-900}
 
 # Suites and how they are run. Those that start the program take build/release.
 declare -A command=(
@@ -24,6 +24,7 @@ declare -A command=(
     [follow]="tests/scenarios/follow.py"
     [interop]="tests/interop/run.sh"
     [peers]="tests/interop/peers/run.sh"
+    [proxies]="tests/interop/proxies/run.sh"
     [scrape]="tests/interop/scrape/run.sh"
     [routing]="tests/interop/routing/run.sh"
     [page-unit]="tests/browser/unit.sh"
@@ -32,7 +33,7 @@ declare -A command=(
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers scrape routing page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

@@ -6,10 +6,11 @@
 
 #include <ctype.h>
 
-/* Clusters that Envoy and its control planes need for themselves, and the proxy's own application. */
+/* Clusters that Envoy and its control planes need for themselves, the one that our pages tell to send telemetry to, and
+ * the proxy's own application. */
 static bool own_cluster(slice_t text) {
-    static const char *const words[] = {"xds-grpc",  "sds-grpc",    "prometheus_stats", "agent", "zipkin",
-                                        "local_app", "local_agent", "self_admin",       NULL};
+    static const char *const words[] = {"xds-grpc",  "sds-grpc",    "prometheus_stats", "agent",    "zipkin",
+                                        "local_app", "local_agent", "self_admin",       "seismesh", NULL};
     static const char *const prefixes[] = {
         "inbound|",       "localhost_", "self_inbound", "opentelemetry_collector", "access_log_sink", "ads_cluster",
         "cds_ingress_",   "kuma_",      "meshtrace_",   "meshaccesslog_",          "osm-controller",  "envoy-metrics-",

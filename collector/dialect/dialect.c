@@ -33,6 +33,7 @@ const char *const role_names[ROLES] = {
     "callee_instance",
     "peer",
     "peer_host",
+    "peer_host_namespace",
     "operation",
     "route",
     "method",
@@ -65,6 +66,9 @@ const char *const role_names[ROLES] = {
     "evidence",
     "workload",
     "scraped",
+    "sender",
+    "node_log",
+    "node_cluster",
 };
 
 const char *const form_names[FORMS] = {
@@ -77,7 +81,7 @@ const char *const mesh_names[MESHES] = {"",         "istio", "linkerd", "consul"
 const char *const signal_names[SIGNALS] = {
     "ignored",           "requests",      "failures",      "latency",        "latency_requests",
     "client_latency",    "retries",       "request_bytes", "response_bytes", "gauge",
-    "latency_statistic", "success_ratio", "request_rate",  "request_count",
+    "latency_statistic", "success_ratio", "request_rate",  "request_count",  "routes",
 };
 
 /* A metric name in the spelling that names are compared in. */

@@ -59,6 +59,7 @@ typedef enum {
     ROLE_CALLEE_INSTANCE,
     ROLE_PEER,      /* client spans: the callee, as the caller names it */
     ROLE_PEER_HOST, /* the same as a host name, the weakest evidence */
+    ROLE_PEER_HOST_NAMESPACE,
     ROLE_OPERATION, /* a whole operation name, as spanmetrics' span.name */
     ROLE_ROUTE,     /* HTTP route template */
     ROLE_METHOD,    /* HTTP method */
@@ -91,6 +92,9 @@ typedef enum {
     ROLE_EVIDENCE,        /* says which mesh speaks, and nothing else */
     ROLE_WORKLOAD,        /* of resources: the reporter's service where ROLE_SERVICE is untold or a scrape job's name */
     ROLE_SCRAPED,         /* of resources: somebody scraped this, so that ROLE_SERVICE is the name of a job */
+    ROLE_SENDER,          /* of resources: who made the telemetry; "envoy" is a proxy, which may name nobody */
+    ROLE_NODE_LOG,        /* of resources: the name of an Envoy's access log, which says that this is one */
+    ROLE_NODE_CLUSTER,    /* and the service that this Envoy stands beside */
     ROLES
 } role_t;
 
@@ -145,6 +149,7 @@ typedef enum {
     SIGNAL_SUCCESS_RATIO,     /* gauge 0..1 (after `scale`): kept as "success_ratio" */
     SIGNAL_REQUEST_RATE,      /* gauge, requests per second: kept as "request_rate" */
     SIGNAL_REQUEST_COUNT,     /* gauge that is the number of requests of its own interval: kept as "request_count" */
+    SIGNAL_ROUTES,            /* nothing is counted: its callee is what a proxy's router sends to (calls_sent) */
     SIGNALS
 } signal_t;
 
@@ -184,10 +189,11 @@ typedef struct dialect {
     mesh_t mesh;                    /* whose metrics these are; MESH_NONE = anybody's */
     const char *scope;              /* name of the instrumentation scope that is this dialect's alone, or NULL */
     const dialect_metric_t *scoped; /* common names that mean something else in that scope, or NULL */
-    const struct dialect *beside;   /* labels are read on the metrics of that dialect too (a mesh's on Envoy's) */
-    const char *side;               /* whose side speaks where neither a label nor a row tells, or NULL */
-    role_t before;                  /* not ROLE_NONE: rows of `metrics` are endings of names, and what stands before the
-                                     * ending (and a '_') plays this role */
+    bool addressed; /* client spans in that scope name the callee by its address, where its metrics know the name */
+    const struct dialect *beside; /* labels are read on the metrics of that dialect too (a mesh's on Envoy's) */
+    const char *side;             /* whose side speaks where neither a label nor a row tells, or NULL */
+    role_t before;                /* not ROLE_NONE: rows of `metrics` are endings of names, and what stands before the
+                                   * ending (and a '_') plays this role */
     const dialect_call_t *calls;
 } dialect_t;
 
@@ -288,6 +294,9 @@ failure_t
 dialect_error_failure(slice_t error_type); /* OpenTelemetry's error.type, where no status was told; server's */
 failure_t dialect_class_failure(slice_t status_class);    /* "5xx", "5", "4xx" … */
 bool dialect_grpc_number(slice_t text, uint64_t *status); /* "14" or "UNAVAILABLE" */
+
+/* Whether a host is the number of one, IPv4 or IPv6, and so no name. */
+bool dialect_is_address(slice_t host);
 
 /* Whether the text of a ROLE_ERROR attribute means a failure. */
 bool dialect_error(slice_t text);

@@ -1,8 +1,18 @@
 /* envoy: the tags of Envoy's spans, its access logs as OTLP, and its own stats, in the dotted names of the OTLP stats
  * sink and in Prometheus spelling ("envoy_" in front). Each request is told by four counters: `upstream_rq` by status
  * code is the one that counts, `_xx`, `_total` (attempts) and `_completed` repeat it. Only the server's side has no
- * counter by code, there `_xx` counts. Stats named internal_, external_ and canary_ repeat a part of the plain ones. */
+ * counter by code, there `_xx` counts. Stats named internal_, external_ and canary_ repeat a part of the plain ones.
+ * The sink's resource has the SDK's name "envoy", and nothing of whose proxy it is unless the bootstrap says more. */
 #include "collector/dialect/tables.h"
+
+static const dialect_attribute_t resource[] = {
+    {"telemetry.sdk.name", ROLE_SENDER, FORM_TEXT, 9, MESH_NONE},
+    {"log_name", ROLE_NODE_LOG, FORM_TEXT, 9, MESH_NONE},
+    {"cluster_name", ROLE_NODE_CLUSTER, FORM_KNOWN, 9, MESH_NONE},
+    {"node_name", ROLE_INSTANCE, FORM_ISTIO_NODE, 2, MESH_NONE},
+    {"zone_name", ROLE_ZONE, FORM_TEXT, 1, MESH_NONE},
+    {NULL, ROLE_NONE, FORM_TEXT, 0, MESH_NONE},
+};
 
 static const dialect_attribute_t span[] = {
     {"component", ROLE_PROXY, FORM_TEXT, 5, MESH_NONE},
@@ -72,7 +82,8 @@ static const dialect_attribute_t access_log[] = {
 };
 
 #define REST(signal) signal, 0, OBSERVER_PROXY_STATS, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_NONE, NULL
-#define TIME(entity) SIGNAL_LATENCY, 0.001, OBSERVER_PROXY_STATS, entity, NULL, ROLE_NONE, ROLE_NONE, NULL
+/* Times have no status that would tell it: without a protocol they would be an edge beside that of the requests. */
+#define TIME(entity) SIGNAL_LATENCY, 0.001, OBSERVER_PROXY_STATS, entity, NULL, ROLE_NONE, ROLE_PROTOCOL, "http"
 #define SERVED       SIGNAL_REQUESTS, 0, OBSERVER_PROXY_STATS, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
 #define GAUGE(name)  SIGNAL_GAUGE, 0, OBSERVER_PROXY_STATS, ENTITY_EDGE, name, ROLE_NONE, ROLE_NONE, NULL
 #define OWN(name)    SIGNAL_GAUGE, 0, OBSERVER_PROXY_STATS, ENTITY_SERVICE, name, ROLE_NONE, ROLE_NONE, NULL
@@ -136,6 +147,7 @@ static const dialect_metric_t metrics[] = {
 const dialect_t dialect_envoy = {.name = "envoy",
                                  .strip = "envoy_",
                                  .sidecars = true,
+                                 .resource = resource,
                                  .span = span,
                                  .label = label,
                                  .log = access_log,

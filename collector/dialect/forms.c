@@ -341,6 +341,16 @@ side_t dialect_side(slice_t text) {
 
 /* Istio's clusters begin with their side, others' are the callers' where they name somebody; services in Traefik's
  * spelling are what it sends to. */
+bool dialect_is_address(slice_t host) {
+    bool six = forms_find(host, 0, ':') < host.len;
+    for (size_t i = 0; i < host.len; i++) {
+        uint8_t c = host.data[i];
+        bool part = (c >= '0' && c <= '9') || c == '.' || (six && (c == ':' || isxdigit(c)));
+        if (!part) return false;
+    }
+    return host.len > 0;
+}
+
 slice_t dialect_form_side(form_t form, slice_t text) {
     if (form == FORM_TRAEFIK_SERVICE) return slice_text("before");
     return form == FORM_ISTIO_CLUSTER ? text : slice_of(NULL, 0);

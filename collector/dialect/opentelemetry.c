@@ -98,6 +98,7 @@ static const dialect_attribute_t label[] = {
 #define CALLED(signal, scale, observer)                                                                                \
     signal, scale, OBSERVER_##observer, ENTITY_EDGE, NULL, ROLE_NONE, ROLE_NONE, NULL
 #define OWN(name) SIGNAL_GAUGE, 0, OBSERVER_APP, ENTITY_SERVICE, name, ROLE_NONE, ROLE_NONE, NULL
+#define IGNORED   SIGNAL_IGNORED, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL
 
 static const dialect_metric_t metrics[] = {
     {"http.server.request.duration", SERVED(SIGNAL_LATENCY_REQUESTS, 0, APP)},
@@ -135,7 +136,12 @@ static const dialect_metric_t metrics[] = {
     {"k8s.pod.memory.usage", OWN("memory.usage")},
     {"k8s.pod.memory_limit_utilization", OWN("memory.utilization")},
     {"k8s.node.cpu.utilization", OWN("node.cpu.utilization")},
-    {NULL, SIGNAL_IGNORED, 0, OBSERVER_NONE, ENTITY_SERVICE, NULL, ROLE_NONE, ROLE_NONE, NULL},
+    {"up", IGNORED}, /* what a Prometheus receiver says of each scrape: its job is no service for that */
+    {"scrape_duration_seconds", IGNORED},
+    {"scrape_samples_scraped", IGNORED},
+    {"scrape_samples_post_metric_relabeling", IGNORED},
+    {"scrape_series_added", IGNORED},
+    {NULL, IGNORED},
 };
 
 const dialect_t dialect_opentelemetry = {

@@ -1,8 +1,9 @@
 /* traefik: Traefik Proxy 3, and Traefik Mesh, which is one Traefik 2 per node. The same names as OTLP and scraped. An
- * entry point counts what the proxy served, a service what it sent on; routers repeat that. Nobody tells who called the
- * proxy, and no other proxy speaks for the services behind it. Services are named namespace-name-port@provider, of
- * parts that hold a '-' themselves (split_t). Under its own scope Traefik also sends the semantic conventions' metrics,
- * which repeat all of that with the addresses of pods.
+ * entry point counts what the proxy served, a service what it sent on; routers repeat that, but alone tell the name of
+ * a weighted service, which is a choice between others (calls_sent). Nobody tells who called the proxy, and no other
+ * proxy speaks for the services behind it. Services are named namespace-name-port@provider, of parts that hold a '-'
+ * themselves (split_t). Under its own scope Traefik also sends the semantic conventions' metrics,
+ * which repeat all of that with the addresses of pods, as do the spans of what it sends on.
  * Sources: traefik/traefik pkg/observability/metrics, pkg/middlewares/observability, accesslog/logdata.go. */
 #include "collector/dialect/tables.h"
 
@@ -53,7 +54,8 @@ static const dialect_metric_t metrics[] = {
     {"traefik_entrypoint_requests_bytes_total", TAKEN(SIGNAL_REQUEST_BYTES)},
     {"traefik_entrypoint_responses_bytes_total", TAKEN(SIGNAL_RESPONSE_BYTES)},
     {"traefik_entrypoint_requests_tls_total", IGNORED},
-    {"traefik_router_requests_total", IGNORED},
+    {"traefik_router_requests_total", SIGNAL_ROUTES, 0, OBSERVER_PROXY_CLIENT, ENTITY_SERVICE, NULL, ROLE_CALLEE,
+     ROLE_REPORTER, "server"},
     {"traefik_router_request_duration_seconds", IGNORED},
     {"traefik_router_requests_tls_total", IGNORED},
     {"traefik_router_requests_bytes_total", IGNORED},
@@ -73,6 +75,7 @@ const dialect_t dialect_traefik = {.name = "traefik",
                                    .strip = "traefik_",
                                    .scope = "github.com/traefik/traefik",
                                    .scoped = scoped,
+                                   .addressed = true,
                                    .span = span,
                                    .label = label,
                                    .log = access_log,

@@ -7,6 +7,8 @@ enum {
     PEER_REPORTS = 1, /* sends server spans */
     PEER_SILENT = 2,  /* a caller's half waited for it in vain */
     PEER_NAMED = 4,   /* metrics or logs speak of it under this name */
+    PEER_ROUTED = 8,  /* a router sends to it by this name */
+    PEER_SENT = 16,   /* a proxy counts what it sends to it under this very name */
 };
 
 static uint8_t *peer_flags(fold_t *fold, uint32_t service) {
@@ -98,6 +100,43 @@ uint32_t calls_split(fold_t *fold, slice_t name, split_t split, slice_t cluster)
         found = id;
     }
     return found;
+}
+
+void calls_routed(fold_t *fold, uint32_t service) {
+    *peer_flags(fold, service) |= PEER_ROUTED;
+}
+
+static bool flagged(fold_t *fold, uint32_t service, uint8_t flag) {
+    return service != NAME_NONE && (*peer_flags(fold, service) & flag) != 0;
+}
+
+/* The service of this name that is routed to and, itself, is only a choice between others; else NAME_NONE. */
+static uint32_t find_choice(fold_t *fold, slice_t name, slice_t cluster) {
+    char full[NAME_BYTES_MAX];
+    uint32_t id = calls_split(fold, name, SPLIT_NAMESPACE_FIRST, cluster);
+    if (id == NAME_NONE && name.len + cluster.len < sizeof full) {
+        memcpy(full, name.data, name.len);
+        full[name.len] = '@';
+        if (cluster.len > 0) memcpy(full + name.len + 1, cluster.data, cluster.len);
+        id = names_find(&fold->shard.names, slice_of(full, name.len + (cluster.len > 0 ? cluster.len + 1 : 0)));
+    }
+    bool choice = id != UINT32_MAX && flagged(fold, id, PEER_ROUTED) && !flagged(fold, id, PEER_SENT);
+    return choice ? id : NAME_NONE;
+}
+
+uint32_t calls_sent(fold_t *fold, uint32_t service, slice_t name, slice_t cluster, slice_t *version) {
+    size_t end = before_port(name);
+    if (end == 0) end = name.len;
+    bool itself = flagged(fold, service, PEER_ROUTED | PEER_REPORTS);
+    for (size_t i = name.len; i-- > 1 && !itself;) {
+        if (name.data[i] != '-') continue;
+        uint32_t choice = find_choice(fold, slice_of(name.data, i), cluster);
+        if (choice == NAME_NONE) continue;
+        if (i < end) *version = slice_of(name.data + i + 1, end - i - 1);
+        return choice;
+    }
+    *peer_flags(fold, service) |= PEER_SENT;
+    return service;
 }
 
 static cell_t *edge_cell(fold_t *fold, uint32_t caller, uint32_t callee, const half_t *half, observer_t observer) {

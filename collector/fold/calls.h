@@ -26,6 +26,16 @@ bool calls_known(fold_t *fold, uint32_t service);
  * more than one. */
 uint32_t calls_split(fold_t *fold, slice_t name, split_t split, slice_t cluster);
 
+/* Notes that a proxy's router sends to a service by this name. */
+void calls_routed(fold_t *fold, uint32_t service);
+
+/* Whom a proxy sends to, where it counts that under `name`, of which `service` was made. A router may name only a
+ * choice between services; the one chosen is then a version of it if it goes by the choice's name, a '-' and the
+ * version. Such a name is not routed to by itself, nobody sends anything to the choice's own, and nothing speaks for
+ * it: its
+ * `*version` is set (a port behind it left out) and the choice is returned. Else `service`. */
+uint32_t calls_sent(fold_t *fold, uint32_t service, slice_t name, slice_t cluster, slice_t *version);
+
 /* The callee as the rest of the mesh calls it: a bare name that nobody goes by is looked for in the caller's namespace
  * and cluster, a qualified one in its cluster. */
 uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer);

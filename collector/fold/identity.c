@@ -61,6 +61,7 @@ static void set_text(roles_t *roles, role_t role, uint8_t rank, slice_t text) {
 /* Where the namespace and version that stand beside a name in one text belong. */
 static role_t namespace_role(role_t role) {
     if (role == ROLE_CALLER || role == ROLE_CALLER_IDENTITY) return ROLE_CALLER_NAMESPACE;
+    if (role == ROLE_PEER_HOST) return ROLE_PEER_HOST_NAMESPACE; /* of a name that may not be the callee's */
     return role == ROLE_SERVICE || role == ROLE_INSTANCE ? ROLE_NAMESPACE : ROLE_CALLEE_NAMESPACE;
 }
 
@@ -133,7 +134,9 @@ static void read_resource(identity_t *identity, slice_t bytes, resource_t *resou
     slice_t name = roles.text[ROLE_SERVICE], workload = roles.text[ROLE_WORKLOAD];
     bool scraped = roles.text[ROLE_SCRAPED].len > 0;
     if (workload.len > 0 && (scraped || name.len == 0)) name = workload;
-    bool job = scraped && workload.len == 0;
+    bool job = scraped && workload.len == 0, envoy = slice_is(roles.text[ROLE_SENDER], "envoy");
+    if (name.len == 0 && roles.text[ROLE_NODE_LOG].len > 0) name = roles.text[ROLE_NODE_CLUSTER];
+    bool nameless = envoy && name.len == 0;
     if (name.len == 0) name = slice_text("unknown");
     *resource = (resource_t){
         .service = identity_service(identity, name, roles.text[ROLE_NAMESPACE], roles.text[ROLE_CLUSTER]),
@@ -144,6 +147,8 @@ static void read_resource(identity_t *identity, slice_t bytes, resource_t *resou
         .instance = names_intern(names, roles.text[ROLE_INSTANCE]),
         .mesh = (uint8_t)roles.mesh,
         .job = job,
+        .envoy = envoy,
+        .nameless = nameless,
     };
 }
 

@@ -12,8 +12,10 @@ typedef struct {
     uint32_t namespace_name; /* bare */
     uint32_t cluster;        /* bare */
     uint32_t version, zone, instance;
-    uint8_t mesh; /* mesh_t: a mesh's proxy sends this; MESH_NONE = nothing tells */
-    bool job;     /* `service` is the name of a scrape job, for want of anything better */
+    uint8_t mesh;  /* mesh_t: a mesh's proxy sends this; MESH_NONE = nothing tells */
+    bool job;      /* `service` is the name of a scrape job, for want of anything better */
+    bool envoy;    /* an Envoy sends this itself */
+    bool nameless; /* and does not say whose it is: `service` is "unknown" */
     /* Span entities of this resource, 0 where the resource does not tell (or no span was seen yet). */
     uint32_t span_service, span_version, span_zone, span_instance;
     uint64_t hash; /* of the resource's bytes */

@@ -153,7 +153,9 @@ static void name_callee(reader_t *r) {
     roles_t *roles = &r->record.roles;
     slice_t own = names_text(&r->fold->shard.names, r->resource->service);
     if (dialect_side(roles->text[ROLE_REPORTER]) != SIDE_CALLEE || roles_has(roles, ROLE_CALLEE)) return;
-    if (slice_is(own, "unknown")) roles->text[ROLE_CALLEE] = roles->text[ROLE_PEER_HOST];
+    if (!slice_is(own, "unknown") || dialect_is_address(roles->text[ROLE_PEER_HOST])) return;
+    roles->text[ROLE_CALLEE] = roles->text[ROLE_PEER_HOST];
+    roles->text[ROLE_CALLEE_NAMESPACE] = roles->text[ROLE_PEER_HOST_NAMESPACE];
 }
 
 static void add_exemplar(const record_t *record, cell_t *cell, failure_t failure, int64_t end_ns,

@@ -321,6 +321,9 @@ static void count_point(reader_t *r) {
     case SIGNAL_RESPONSE_BYTES:
         count_amount(r);
         break;
+    case SIGNAL_ROUTES:
+        if (r->sighting.callee != NAME_NONE) calls_routed(r->fold, r->sighting.callee);
+        break;
     default:
         count_gauge(r);
         break;
@@ -328,6 +331,12 @@ static void count_point(reader_t *r) {
 }
 
 /* ---- points ---- */
+
+static void mix(stream_id_t *id, slice_t bytes, uint64_t salt) {
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.len > 0 ? (const void *)bytes.data : "", bytes.len, salt);
+    id->low += hash.low64;
+    id->high += hash.high64;
+}
 
 /* False when the point is not to be counted for its time. */
 static bool admitted(const reader_t *r) {
@@ -343,9 +352,22 @@ static bool admitted(const reader_t *r) {
     }
 }
 
+/* Envoys whose sinks name nobody would be one stream; when each of them began tells them apart. */
+static void tell_apart(const reader_t *r, stream_id_t *family, stream_id_t *stream) {
+    int64_t start_ns = r->point.increment.start_ns;
+    slice_t start = slice_of(&start_ns, sizeof start_ns);
+    *family = r->metric.id;
+    *stream = r->point.id;
+    if (!r->resource->envoy || start_ns == 0) return;
+    mix(family, start, 5);
+    mix(stream, start, 5);
+}
+
 /* Makes the point an increment. False when there is nothing to count. */
 static bool to_increment(reader_t *r) {
+    stream_id_t family, stream;
     delta_point_t *increment = &r->point.increment;
+    tell_apart(r, &family, &stream);
     r->since_ns = increment->start_ns;
     if (r->metric.type == METRIC_GAUGE) return true;
     if (r->metric.temporality == TEMPORALITY_DELTA) {
@@ -353,14 +375,14 @@ static bool to_increment(reader_t *r) {
             drop(r, COUNTER_DROPPED_POINT_IGNORED); /* changes of a level that nobody told */
             return false;
         }
-        return delta_interval(r->fold->delta, r->point.id, increment);
+        return delta_interval(r->fold->delta, stream, increment);
     }
     if (r->metric.type == METRIC_SUM && !r->metric.monotonic) return true;
     if (r->metric.temporality != TEMPORALITY_CUMULATIVE) {
         drop(r, COUNTER_DROPPED_POINT_INVALID);
         return false;
     }
-    return delta_cumulative(r->fold->delta, r->metric.id, r->point.id, increment, &r->since_ns);
+    return delta_cumulative(r->fold->delta, family, stream, increment, &r->since_ns);
 }
 
 static bool fold_point(reader_t *r, slice_t message) {
@@ -373,17 +395,12 @@ static bool fold_point(reader_t *r, slice_t message) {
     if (r->point.stale || r->point.invalid || !admitted(r)) return true;
     r->rule = r->metric.rule.metric;
     if (r->rule != NULL && r->rule->needs != ROLE_NONE && !roles_has(&r->point.roles, r->rule->needs)) r->rule = NULL;
-    if (r->rule != NULL && r->rule->signal == SIGNAL_IGNORED)
+    bool others = r->rule == NULL && r->resource->envoy; /* of Envoy's own stats, those that no row names */
+    if (others || (r->rule != NULL && r->rule->signal == SIGNAL_IGNORED))
         drop(r, COUNTER_DROPPED_POINT_IGNORED);
     else if (to_increment(r))
         count_point(r);
     return true;
-}
-
-static void mix(stream_id_t *id, slice_t bytes, uint64_t salt) {
-    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.len > 0 ? (const void *)bytes.data : "", bytes.len, salt);
-    id->low += hash.low64;
-    id->high += hash.high64;
 }
 
 static void identify(reader_t *r) {

@@ -43,13 +43,15 @@ static uint32_t span_entity(fold_t *fold, entity_kind_t kind, observer_t observe
     return shard_entity(&fold->shard, &key);
 }
 
-/* The mesh that speaks: by a key that it alone uses, by its resource, by the shape of an Envoy cluster's name. */
-static mesh_t mesh_of(const fold_t *fold, const resource_t *resource, const span_t *span) {
+/* The mesh that speaks: by a key that it alone uses, by its resource, by its scope, by the shape of an Envoy cluster's
+ * name. */
+static mesh_t mesh_of(const fold_t *fold, const resource_t *resource, const dialect_t *scope, const span_t *span) {
     for (uint64_t told = span->present & fold->dialects->span_evidence; told != 0; told &= told - 1) {
         mesh_t mesh = (mesh_t)span->rows[__builtin_ctzll(told)]->mesh;
         if (mesh != MESH_NONE) return mesh;
     }
     if (resource->mesh != MESH_NONE) return (mesh_t)resource->mesh;
+    if (scope != NULL && scope->mesh != MESH_NONE) return scope->mesh;
     return span->by_proxy ? span_name(span, ROLE_PEER).mesh : MESH_NONE;
 }
 
@@ -139,6 +141,7 @@ typedef struct {
     fold_t *fold;
     int64_t arrival_ns;
     resource_t *resource;
+    const dialect_t *scope; /* whose instrumentation scope this is; NULL = nobody's */
     pending_t pending;
 } batch_t;
 
@@ -318,7 +321,7 @@ static bool fold_span(void *context, slice_t message) {
         return true;
     }
     if (is_relay(&span)) return true;
-    note_mesh(fold, mesh_of(fold, resource, &span), r, &span);
+    note_mesh(fold, mesh_of(fold, resource, batch->scope, &span), r, &span);
     pending->request = request;
     pending->service = r->service;
     bool server = span_is_server(&span);
@@ -326,6 +329,16 @@ static bool fold_span(void *context, slice_t message) {
     if (span.parent_id.len != 8 || is_zero(span.parent_id)) span.parent_id = slice_of(NULL, 0);
     if (span_is_client(&span) || (server && (span.parent_id.len > 0 || span_has(&span, ROLE_CALLER))))
         find_half(fold, r, &span, server, pending);
+    if (batch->scope != NULL && batch->scope->addressed && dialect_is_address(span_name(&span, ROLE_PEER_HOST).name))
+        pending->half.peer = NAME_NONE;
+    return true;
+}
+
+static bool begin_scope(void *context, slice_t scope) {
+    batch_t *batch = context;
+    slice_t name;
+    if (!otlp_first_field(scope, &name)) return false;
+    batch->scope = dialect_of_scope(batch->fold->dialects, name);
     return true;
 }
 
@@ -336,7 +349,7 @@ static bool begin_resource(void *context, slice_t resource) {
 }
 
 err_t fold_spans(fold_t *fold, int64_t arrival_ns, slice_t body) {
-    static const otlp_visitor_t visitor = {.resource = begin_resource, .item = fold_span};
+    static const otlp_visitor_t visitor = {.resource = begin_resource, .scope = begin_scope, .item = fold_span};
     batch_t batch = {.fold = fold, .arrival_ns = arrival_ns};
     err_t err = otlp_walk(body, &visitor, &batch);
     count_pending(&batch);

@@ -263,11 +263,20 @@ static void clear(const metric_t *metric, point_t *point) {
     roles_clear(&point->roles);
 }
 
+/* Envoy's stats sink (seen with 1.40) writes when it began in microseconds: in nanoseconds that is early 1970, when no
+ * sender began. */
+static void right_start(delta_point_t *increment) {
+    static const int64_t YEAR_2000_US = INT64_C(946684800000000);
+    bool early = increment->start_ns >= YEAR_2000_US && increment->start_ns <= increment->time_ns / 1000;
+    if (early && increment->time_ns / 1000 >= YEAR_2000_US) increment->start_ns *= 1000;
+}
+
 /* Numbers that cannot be: they are dropped and counted, the request is not refused for them. */
 static void judge(const metric_t *metric, point_t *point) {
     delta_point_t *increment = &point->increment;
     bool number = metric->type == METRIC_GAUGE || metric->type == METRIC_SUM;
     if (point->stale) return;
+    right_start(increment);
     if (number && (!point->has_value || !isfinite(point->value) || (metric->monotonic && point->value < 0)))
         point->invalid = true;
     if (point->has_sum && !isfinite(increment->sum)) point->has_sum = false;

@@ -31,7 +31,7 @@ static uint32_t qualified(fold_t *fold, const resource_t *resource, const roles_
 static uint32_t own_service(fold_t *fold, const resource_t *resource, const roles_t *roles, bool sidecars) {
     if (roles_has(roles, ROLE_SERVICE))
         return qualified(fold, resource, roles, ROLE_SERVICE, ROLE_NAMESPACE, ROLE_CLUSTER);
-    return sidecars && resource->job ? NAME_NONE : resource->service;
+    return (sidecars && resource->job) || resource->nameless ? NAME_NONE : resource->service;
 }
 
 /* The callee as a caller names it. */
@@ -41,13 +41,15 @@ static uint32_t peer_of(fold_t *fold, const resource_t *resource, const roles_t 
         slice_t name = roles->text[order[i]];
         if (name.len == 0) continue;
         slice_t cluster = roles->text[ROLE_CALLEE_CLUSTER];
-        bool inside = roles_has(roles, ROLE_CALLEE_NAMESPACE) || roles->split[order[i]] != SPLIT_NONE;
+        role_t place = order[i] == ROLE_PEER_HOST && !roles_has(roles, ROLE_CALLEE_NAMESPACE) ? ROLE_PEER_HOST_NAMESPACE
+                                                                                              : ROLE_CALLEE_NAMESPACE;
+        bool inside = roles_has(roles, place) || roles->split[order[i]] != SPLIT_NONE;
         if (inside && cluster.len == 0) cluster = reporters_cluster(fold, resource, roles);
         if (roles->split[order[i]] != SPLIT_NONE) {
             uint32_t known = calls_split(fold, name, (split_t)roles->split[order[i]], cluster);
             if (known != NAME_NONE) return known;
         }
-        uint32_t peer = identity_service(fold->identity, name, roles->text[ROLE_CALLEE_NAMESPACE], cluster);
+        uint32_t peer = identity_service(fold->identity, name, roles->text[place], cluster);
         return calls_peer(fold, caller, peer);
     }
     return NAME_NONE;
@@ -89,7 +91,7 @@ static uint32_t name_or(fold_t *fold, slice_t text, uint32_t other) {
 static void read_callee(fold_t *fold, const resource_t *resource, const roles_t *roles, side_t side, sighting_t *s) {
     bool itself = side == SIDE_CALLEE && s->callee == s->own;
     bool beside = side == SIDE_CALLEE && (s->callee == resource->service || roles_has(roles, ROLE_REPORTER));
-    uint32_t version = itself ? name_or(fold, roles->text[ROLE_VERSION], resource->version) : NAME_NONE;
+    uint32_t version = itself ? name_or(fold, roles->text[ROLE_VERSION], resource->version) : s->version;
     uint32_t zone = itself ? name_or(fold, roles->text[ROLE_ZONE], resource->zone) : NAME_NONE;
     s->version = name_or(fold, roles->text[ROLE_CALLEE_VERSION], version);
     s->zone = name_or(fold, roles->text[ROLE_CALLEE_ZONE], zone);
@@ -106,12 +108,24 @@ static uint32_t identified(fold_t *fold, const resource_t *resource, const roles
     return caller != NAME_NONE && calls_known(fold, caller) ? caller : NAME_NONE;
 }
 
+/* The callee by its own name; of a proxy's choice between services, the choice and which of them. */
+static uint32_t callee_of(fold_t *fold, const resource_t *resource, const roles_t *roles, side_t side,
+                          uint32_t *version) {
+    uint32_t callee = qualified(fold, resource, roles, ROLE_CALLEE, ROLE_CALLEE_NAMESPACE, ROLE_CALLEE_CLUSTER);
+    if (side != SIDE_BEFORE || callee == NAME_NONE || roles->split[ROLE_CALLEE] == SPLIT_NONE) return callee;
+    slice_t chosen = slice_of(NULL, 0), cluster = roles->text[ROLE_CALLEE_CLUSTER];
+    if (cluster.len == 0) cluster = reporters_cluster(fold, resource, roles);
+    callee = calls_sent(fold, callee, roles->text[ROLE_CALLEE], cluster, &chosen);
+    *version = name_or(fold, chosen, NAME_NONE);
+    return callee;
+}
+
 static void read_ends(fold_t *fold, const resource_t *resource, const roles_t *roles, manner_t manner, side_t side,
                       sighting_t *s) {
     bool other = roles_has(roles, ROLE_OTHER); /* then the reporter is the first end */
     s->caller = qualified(fold, resource, roles, ROLE_CALLER, ROLE_CALLER_NAMESPACE, ROLE_CALLER_CLUSTER);
     if (roles_has(roles, ROLE_CALLEE))
-        s->callee = qualified(fold, resource, roles, ROLE_CALLEE, ROLE_CALLEE_NAMESPACE, ROLE_CALLEE_CLUSTER);
+        s->callee = callee_of(fold, resource, roles, side, &s->version);
     else if (side == SIDE_CALLER)
         s->callee = peer_of(fold, resource, roles, s->own);
     else if ((!roles_has(roles, ROLE_CALLER) || other) && !manner.labels_only && side != SIDE_BEFORE)

@@ -88,12 +88,13 @@ static inline void say_span(mesh_kit_t *say, int id, int parent, int kind, const
     char resource[SAY_BYTES], attributes[SAY_BYTES];
     say_attributes(say->resource, resource);
     say_attributes(text, attributes);
-    kit_feed(&say->kit, OTLP_TRACES,
-             "{'resourceSpans':[{'resource':{'attributes':[%s]},'scopeSpans':[{'spans':[{'traceId':"
-             "'0102030405060708090a0b0c0d0e0f10','spanId':'01020304050607%02x','parentSpanId':'%s%02x','name':'/a/b',"
-             "'kind':%d,'startTimeUnixNano':'%lld','endTimeUnixNano':'%lld','attributes':[%s]}]}]}]}",
-             resource, id, parent == 0 ? "00000000000000" : "01020304050607", parent, kind,
-             (long long)(KIT_TIME * KIT_SECOND), (long long)(KIT_TIME * KIT_SECOND + 20000000), attributes);
+    kit_feed(
+        &say->kit, OTLP_TRACES,
+        "{'resourceSpans':[{'resource':{'attributes':[%s]},'scopeSpans':[{'scope':{'name':'%s'},'spans':[{'traceId':"
+        "'0102030405060708090a0b0c0d0e0f10','spanId':'01020304050607%02x','parentSpanId':'%s%02x','name':'/a/b',"
+        "'kind':%d,'startTimeUnixNano':'%lld','endTimeUnixNano':'%lld','attributes':[%s]}]}]}]}",
+        resource, say->scope, id, parent == 0 ? "00000000000000" : "01020304050607", parent, kind,
+        (long long)(KIT_TIME * KIT_SECOND), (long long)(KIT_TIME * KIT_SECOND + 20000000), attributes);
 }
 
 /* An access log at 0 s. Quotes within the body are written as \\' (kit_feed makes quotes of apostrophes). */

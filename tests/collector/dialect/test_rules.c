@@ -312,6 +312,56 @@ TEST(a_name_of_joined_parts_is_cut_only_where_a_known_service_tells) {
     say_free(&say);
 }
 
+TEST(a_service_behind_a_choice_that_a_router_names_is_a_version_of_it) {
+    static const char *const routed[] = {"service=reviews@file", "service=shop-web@kubernetescrd"};
+    static const char *const sent[] = {"service=reviews-v1@file,code=200",
+                                       "service=shop-web-v1-9080@kubernetescrd,code=200"};
+    static const char *const names[] = {"reviews", "shop-web"};
+    for (int i = 0; i < 2; i++) {
+        mesh_kit_t say = say_new("service.name=traefik");
+        say_rise(&say, "traefik_router_requests_total", routed[i], 1, 11);
+        say_rise(&say, "traefik_service_requests_total", sent[i], 1, 11);
+        CHECK_EQUAL(kit_total(&say.kit, ENTITY_EDGE, OBSERVER_PROXY_CLIENT, names[i], "traefik", "v1")->requests, 10);
+        CHECK_EQUAL(kit_total(&say.kit, ENTITY_VERSION, OBSERVER_CALLERS, names[i], NULL, "v1")->requests, 10);
+        say_free(&say);
+    }
+}
+
+TEST(an_address_in_the_spans_of_a_proxy_whose_metrics_know_the_name_is_no_service) {
+    mesh_kit_t say = say_new("service.name=traefik");
+    say_span(&say, 1, 0, 3, "http.request.method=GET,server.address=10.0.0.4,server.port=9080");
+    calls_expire(say.kit.fold, INT64_MAX);
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_SPAN, "10.0.0.4", "traefik"), 1);
+    say.scope = "github.com/traefik/traefik";
+    say_span(&say, 3, 0, 3, "http.request.method=GET,server.address=10.0.0.5,server.port=9080");
+    say_span(&say, 5, 0, 3, "http.request.method=GET,server.address=fd00::5,server.port=9080");
+    say_span(&say, 7, 0, 3, "http.request.method=GET,server.address=reviews,server.port=9080");
+    calls_expire(say.kit.fold, INT64_MAX);
+    CHECK(!say_edge(&say, NULL, "10.0.0.5") && !say_edge(&say, NULL, "fd00::5"));
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_SPAN, "reviews", "traefik"), 1);
+    CHECK_EQUAL(kit_count(&say.kit, COUNTER_MESH_TRAEFIK_CLIENT_SPANS), 3);
+    say_free(&say);
+}
+
+TEST(a_service_with_a_longer_name_than_another_is_no_version_of_it) {
+    mesh_kit_t say = say_new("service.name=traefik");
+    /* both are routed to */
+    say_rise(&say, "traefik_router_requests_total", "service=api@file", 1, 11);
+    say_rise(&say, "traefik_router_requests_total", "service=api-v2@file", 1, 11);
+    say_rise(&say, "traefik_service_requests_total", "service=api@file,code=200", 1, 11);
+    say_rise(&say, "traefik_service_requests_total", "service=api-v2@file,code=200", 1, 11);
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_CALLERS, "api", NULL), 10);
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_CALLERS, "api-v2", NULL), 10);
+    /* the shorter one gets requests of its own, and is no choice */
+    say_rise(&say, "traefik_service_requests_total", "service=api-docs@file,code=200", 1, 11);
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_CALLERS, "api-docs", NULL), 10);
+    /* nobody routes to "cart" */
+    say_rise(&say, "traefik_service_requests_total", "service=cart-v1@file,code=200", 1, 11);
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_CALLERS, "cart-v1", NULL), 10);
+    CHECK_EQUAL(kit_entities(&say.kit, ENTITY_VERSION, OBSERVER_CALLERS), 0);
+    say_free(&say);
+}
+
 TEST(a_node_of_app_mesh_keeps_its_underscore_unless_its_namespace_is_known) {
     mesh_kit_t say = say_new("service.name=color,k8s.namespace.name=team");
     const char *labels = "appmesh_mesh=books,appmesh_virtual_node=front_shop,"
@@ -510,6 +560,61 @@ TEST(access_logs_alone_make_an_edge_of_each_mesh_that_sends_them) {
     }
 }
 
+/* What Envoy's stats sink sends of a counter; it writes when it began in microseconds. */
+static void say_sink(mesh_kit_t *say, const char *labels, int64_t began, int64_t second, int count) {
+    char attributes[SAY_BYTES], data[2 * SAY_BYTES];
+    say_attributes(labels, attributes);
+    (void)snprintf(data, sizeof data,
+                   "'sum':{'aggregationTemporality':2,'isMonotonic':true,'dataPoints':[{'startTimeUnixNano':'%lld',"
+                   "'timeUnixNano':'%lld','asInt':'%d','attributes':[%s]}]}",
+                   (long long)((KIT_TIME + began) * (KIT_SECOND / 1000)), (long long)((KIT_TIME + second) * KIT_SECOND),
+                   count, attributes);
+    say_metric(say, "cluster.upstream_rq", data);
+}
+
+TEST(envoys_that_name_nobody_are_told_apart_by_when_they_began) {
+    mesh_kit_t say = say_new("telemetry.sdk.name=envoy");
+    const char *labels = "consul.source.service=front,consul.destination.service=reviews,envoy.response_code=200";
+    /* two replicas, in turn; what each says first is counted, too, since it has just begun */
+    for (int64_t t = 10; t <= 40; t += 10) {
+        say_sink(&say, labels, 1, t, (int)t * 10);
+        say_sink(&say, labels, 2, t + 1, (int)t);
+    }
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, "reviews", "front"), 440);
+    say_free(&say);
+}
+
+TEST(an_envoy_that_names_nobody_counts_for_nobody) {
+    mesh_kit_t say = say_new("telemetry.sdk.name=envoy");
+    say_sink(&say, "envoy.cluster_name=reviews,envoy.response_code=200", 1, 10, 5);
+    say_metric(&say, "server.uptime", "'gauge':{'dataPoints':[{'timeUnixNano':'1700000010000000000','asInt':'5'}]}");
+    CHECK_EQUAL(kit_entities(&say.kit, ENTITY_EDGE, OBSERVER_PROXY_STATS), 0);
+    CHECK_EQUAL(kit_entities(&say.kit, ENTITY_SERVICE, OBSERVER_NONE), 0);
+    CHECK_EQUAL(kit_count(&say.kit, COUNTER_DROPPED_POINT_IGNORED), 2);
+    say.resource = "telemetry.sdk.name=envoy,service.name=front";
+    say_sink(&say, "envoy.cluster_name=reviews,envoy.response_code=200", 1, 10, 5);
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_PROXY_STATS, "reviews", "front"), 5);
+    say_free(&say);
+}
+
+TEST(an_access_log_of_envoy_is_of_the_service_that_its_node_names) {
+    mesh_kit_t say = say_new("log_name=otlp,cluster_name=front,node_name=front-1,zone_name=");
+    const char *attributes =
+        "response_code=200,duration=20,authority=127.0.0.1:8080,upstream_cluster=v1.reviews.default."
+        "dc1.internal.7a1f.consul";
+    say_log(&say, attributes, "");
+    CHECK_EQUAL(say_requests(&say, ENTITY_EDGE, OBSERVER_LOG, "reviews", "front"), 1);
+    say.resource = "log_name=otlp,cluster_name=reviews,node_name=reviews-1,zone_name=";
+    say_log(&say, "response_code=200,duration=20,authority=127.0.0.1:8080,upstream_cluster=local_app", "");
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_LOG, "reviews", NULL), 1);
+    /* elsewhere a cluster's name is no service, and an address is none anywhere */
+    say.resource = "cluster_name=east";
+    say_log(&say, "response_code=200,duration=20,authority=127.0.0.1:8080,upstream_cluster=local_app", "");
+    CHECK_EQUAL(say_requests(&say, ENTITY_SERVICE, OBSERVER_LOG, "unknown", NULL), 1);
+    CHECK_EQUAL(kit_entities(&say.kit, ENTITY_SERVICE, OBSERVER_LOG), 2);
+    say_free(&say);
+}
+
 TEST(the_other_end_is_whoever_does_not_speak) {
     mesh_kit_t say = say_new("service.name=front,service.namespace=shop");
     const char *remote = "csm.remote_workload_canonical_service=%s,csm.remote_workload_namespace_name=shop,grpc.method="
@@ -543,6 +648,9 @@ TEST_MAIN(TEST_CASE(an_edge_that_both_proxies_report_counts_once),
           TEST_CASE(a_status_that_spans_never_set_is_read_from_their_attributes),
           TEST_CASE(four_spans_of_one_hop_are_one_call), TEST_CASE(one_name_for_all_proxies_of_a_mesh_is_no_service),
           TEST_CASE(a_name_of_joined_parts_is_cut_only_where_a_known_service_tells),
+          TEST_CASE(a_service_behind_a_choice_that_a_router_names_is_a_version_of_it),
+          TEST_CASE(a_service_with_a_longer_name_than_another_is_no_version_of_it),
+          TEST_CASE(an_address_in_the_spans_of_a_proxy_whose_metrics_know_the_name_is_no_service),
           TEST_CASE(a_node_of_app_mesh_keeps_its_underscore_unless_its_namespace_is_known),
           TEST_CASE(sampled_spans_do_not_count_traffic_that_proxies_counted),
           TEST_CASE(a_proxy_that_alone_speaks_for_a_service_gives_way_to_whoever_sees_all_of_its_traffic),
@@ -552,4 +660,7 @@ TEST_MAIN(TEST_CASE(an_edge_that_both_proxies_report_counts_once),
           TEST_CASE(a_sinks_dotted_names_and_a_scrapers_underscores_say_the_same),
           TEST_CASE(spans_of_envoys_of_any_mesh_name_the_callee_by_its_cluster),
           TEST_CASE(access_logs_alone_make_an_edge_of_each_mesh_that_sends_them),
+          TEST_CASE(envoys_that_name_nobody_are_told_apart_by_when_they_began),
+          TEST_CASE(an_envoy_that_names_nobody_counts_for_nobody),
+          TEST_CASE(an_access_log_of_envoy_is_of_the_service_that_its_node_names),
           TEST_CASE(the_other_end_is_whoever_does_not_speak))

@@ -27,6 +27,17 @@ export async function claim(name, check) {
     }
 }
 
+// A script's whole story: what goes wrong between its claims is a failure, too, and everything is stopped.
+export async function story(name, tell) {
+    try {
+        await tell();
+    } catch (error) {
+        failures++;
+        console.log(`FAIL ${name}: ${error.message}`);
+    }
+    await finish();
+}
+
 export function equal(found, wanted, what) {
     const [a, b] = [found, wanted].map((value) => JSON.stringify(value));
     if (a !== b) throw new Error(`${what} is ${a}, not ${b}`);

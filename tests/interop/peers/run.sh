@@ -5,28 +5,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/../../.."
 here=tests/interop/peers
-results=$(mktemp)
-trap 'rm -f "$results"' EXIT
-export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}" no_proxy="127.0.0.1,localhost${no_proxy:+,$no_proxy}"
-
-say() { echo "$*" | tee -a "$results"; }
-
-# check NAME PROGRAM: runs NAME.mjs; one that does not come to its end is a failure.
-check() {
-    timeout 300 node "$here/$1.mjs" "$2" 2>&1 | tee -a "$results"
-    local status=${PIPESTATUS[0]}
-    [ "$status" = 0 ] || [ "$status" = 1 ] || say "FAIL $1: ended with $status"
-    [ "$status" != 1 ] || grep -q "^FAIL $1" "$results" || say "FAIL $1: ended with 1 and no word of why"
-}
+. tests/interop/checks.sh
 
 web/ui/install.sh tests/interop || say "FAIL the OpenTelemetry SDK cannot be installed"
-if why=$(timeout 120 $here/build.sh h2spec); then check h2spec build/peers/h2spec; else say "skip h2spec: NOT TESTED: $why"; fi
-if why=$(timeout 60 $here/build.sh jaeger-if-warm); then check jaeger build/peers/jaeger; else say "skip jaeger: NOT TESTED: $why"; fi
+peer h2spec 120 && check $here/h2spec build/peers/h2spec
+peer jaeger-if-warm 60 && check $here/jaeger build/peers/jaeger
 if prometheus=$(PATH=$PATH:$PWD/build/tools command -v prometheus); then
-    check prometheus "$prometheus"
+    check $here/prometheus "$prometheus"
 else
     say "skip prometheus: NOT TESTED: it is in Debian's package prometheus, which packages.sh could not fetch"
 fi
-failed=$(grep -c '^FAIL ' "$results")
-echo "$(grep -c '^ok ' "$results") passed, $failed failed, $(grep -c '^skip ' "$results") skipped"
-[ "$failed" = 0 ]
+sum

@@ -4,8 +4,9 @@
 #
 #   tests/interop/routing/run.sh         $RENDER_ALL names the writer (default: built here)
 #   ROUTING_CRDS="DIR..." …              folders with further CRDs, for meshes whose modules cannot be had: Kuma
-#                                        (deployments/charts/kuma/crds), consul-k8s (control-plane/config/crd/bases),
-#                                        Linkerd (charts/linkerd-crds/templates), OSM (cmd/osm-bootstrap/crds)
+#                                        (deployments/charts/kuma/crds), Linkerd (charts/linkerd-crds/templates),
+#                                        consul-k8s (control-plane/config/crd/bases), whose objects are judged by
+#                                        Consul's own types until then
 #
 # What is fetched is kept in build/routing. What cannot be had is skipped aloud. The last line is "N passed, N failed, N
 # skipped".
@@ -66,6 +67,7 @@ crds=()
 for row in "istio.io/api v1.30.8 kubernetes istio" \
     "sigs.k8s.io/gateway-api v1.6.1 config/crd/experimental gateway-api" \
     "github.com/servicemeshinterface/smi-sdk-go v0.5.0 crds smi" \
+    "github.com/openservicemesh/osm v1.2.4 cmd/osm-bootstrap/crds osm" \
     "github.com/traefik/traefik/v3 v3.7.13 docs/content/reference/dynamic-configuration traefik"; do
     # shellcheck disable=SC2086 # the row is words
     found=$(place $row) && crds+=("$found")
@@ -106,7 +108,7 @@ fi
 timeout 120 "$python" validate.py "$work/rendered.jsonl" --crds "${crds[@]}" "${more[@]}" >"$work/said" 2>"$work/said.err" ||
     say "FAIL the validator ended badly: $(tail -n 3 "$work/said.err" | tr '\n' ' ')"
 tee -a "$results" <"$work/said"
-if "$python" table.py "$work/rendered.jsonl" | diff - <(grep '^|' "$root/docs/routing.md") >"$work/table.diff"; then
+if "$python" table.py "$work/rendered.jsonl" | diff - <(sed -n '/^| language/,/^$/{/^|/p}' "$root/docs/routing.md") >"$work/table.diff"; then
     say "ok   the table in docs/routing.md is what the languages write"
 else
     say "FAIL the table in docs/routing.md is not what table.py prints: $(head -n 3 "$work/table.diff" | tr '\n' ' ')"

@@ -169,6 +169,32 @@ def judge_appmesh(model, value):
     return [report.generate_report()] if report.has_errors() else []
 
 
+def consul_entry(value):
+    """The config entry that consul-k8s makes of a custom resource: the spec's members are the entry's, spelt alike."""
+    kind = re.sub(r'(?<=[a-z])(?=[A-Z])', '-', value['kind']).lower()
+    return json.dumps({'Kind': kind, 'Name': value['metadata']['name'], **value['spec']})
+
+
+def misspell_last(text):
+    """The entry with the name of its last member changed, in HCL and in JSON."""
+    head, sign, tail = text.rpartition('": ' if text.startswith('{') else ' = ')
+    return head + 'Misspelt' + sign + tail
+
+
+def judge_consul(checker, entries):
+    """(language, kind, "ok" or what Consul's own decoder says) of each entry, and of one that is misspelt."""
+    if not checker or not entries:
+        return
+    spoilt = [misspell_last(text) for _, _, text in entries]
+    texts = [text for _, _, text in entries]
+    said = subprocess.run([checker], input='\n'.join(map(json.dumps, texts + spoilt)), text=True, capture_output=True,
+                          check=False).stdout.splitlines()
+    for i, (language, kind, text) in enumerate(entries):
+        line = said[i] if i < len(said) else 'no answer'
+        seen = i + len(texts) < len(said) and said[i + len(texts)] != 'ok'
+        yield language, kind, f'{line} in {text!r}' if line != 'ok' else 'ok' if seen else 'a misspelt member is not seen'
+
+
 # Maps whose members are names, and parts that a schema leaves to somebody else.
 OPEN = {'metadata', 'labels', 'value', 'services', 'middlewares', 'serversTransports', 'subsets', 'failover'}
 
@@ -228,7 +254,7 @@ def main():
         for item in document['objects']:
             kind, text = item['kind'], item['after']
             if language == 'consul':
-                hcl.append((kind, text))
+                hcl.append((language, kind, text))
                 continue
             value = json.loads(text) if language == 'app-mesh' else yaml.safe_load(text)
             if 'apiVersion' in value:
@@ -238,6 +264,8 @@ def main():
                     skipped[language, kind] = NO_SCHEMA[kind]
                 elif kind == 'Service':
                     enter(language, kind, judge_annotations, value, text)
+                elif schema is None and language == 'consul-k8s':
+                    hcl.append((language, kind, consul_entry(value)))
                 elif schema is None:
                     skipped[language, kind] = f'no schema of {value["apiVersion"]} {kind} was found'
                 else:
@@ -260,19 +288,13 @@ def main():
                 enter(language, kind, lambda v: judge_shape(reference, v), value, text)
             else:
                 skipped[language, kind] = 'no description of it was found'
-    if args.consul:
-        hcl.append(('nothing', hcl[-1][1].replace(' = ', 'Misspelt = ')))
-        said = subprocess.run([args.consul], input='\n'.join(json.dumps(text) for _, text in hcl), text=True,
-                              capture_output=True, check=False).stdout.splitlines()
-        if said[-1:] == ['ok']:
-            wrong['consul', hcl[0][0]] = 'the validator does not see a misspelt member'
-        for i, (kind, text) in enumerate(hcl[:-1]):
-            line = said[i] if i < len(said) else 'no answer'
-            counts['consul', kind] += 1
-            if line != 'ok':
-                wrong.setdefault(('consul', kind), f'{line} in {text!r}')
-    else:
-        skipped['consul', 'all entries'] = 'Consul\'s client could not be built (go)'
+    for language, kind, line in judge_consul(args.consul, hcl):
+        counts[language, kind] += 1
+        if line != 'ok':
+            wrong.setdefault((language, kind), line)
+    if hcl and not args.consul:
+        for language in ('consul', 'consul-k8s'):
+            skipped[language, 'all entries'] = 'Consul\'s client could not be built (go)'
     for (language, kind), number in sorted(counts.items()):
         if (language, kind) in wrong:
             print(f'FAIL {language} {kind}: {wrong[language, kind]}')
