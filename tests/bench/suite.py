@@ -39,14 +39,21 @@ ROWS = {
     "jaeger-badger": ("B", "jaeger", "http", 0.04, [], {**GO, "GOGC": "400"}),
     "rotel-forward": ("C", "rotel", "http", 0.5, [], {}),
     "seismesh-forward": ("A + C", "seismesh", "http", 0.5, ["--spans.store", "false", "--durability", "process"], {}),
-    "seismesh-200": ("A, W3", "seismesh", "http", 1, ["--spans.store", "false", "--durability", "process"], {}),
-    "collector-200": ("A, W3", "collector", "http", 0.2, [], {**GO, "GOGC": "400"}),
     "collector-gogc": ("A, GOGC 100", "collector", "http", 0.2, [], GO),
 }
-QUICK = [name for name in ROWS if name not in ("seismesh-200", "collector-200", "collector-gogc")]
-CONNECTIONS = {"seismesh-200": 200, "collector-200": 200}
+# Variants of W0, one change each: what the generator is told, also as seismesh-NAME and collector-NAME.
+VARIANTS = {
+    "W2-gzip": ["--coding", "gzip"], "W2-zstd": ["--coding", "zstd"], "W3-200-connections": ["--connections", "200"],
+    "W5-2KB-spans": ["--attributes", "22"], "W7-unique-names": ["--names", "unique"],
+}
 RATIOS = [("seismesh-http", "collector-http"), ("seismesh-grpc", "collector-grpc"), ("seismesh-disk", "jaeger-badger"),
-          ("seismesh-forward", "rotel-forward"), ("seismesh-200", "collector-200")]
+          ("seismesh-forward", "rotel-forward")]
+for _variant in VARIANTS:
+    for _kind, _like in (("seismesh", "seismesh-http"), ("collector", "collector-http")):
+        _, *_rest = ROWS[_like]
+        ROWS[f"{_kind}-{_variant}"] = (f"A, {_variant}", _rest[0], _rest[1], _rest[2] / 4, *_rest[3:])
+    RATIOS.append((f"seismesh-{_variant}", f"collector-{_variant}"))
+QUICK = [name for name in ROWS if "-W" not in name and name != "collector-gogc"]
 
 
 class Process:
@@ -148,10 +155,10 @@ class Suite:
                  f"127.0.0.1:{self.grpc}", "--exporter", "otlp", "--otlp-exporter-protocol", "http",
                  "--otlp-exporter-endpoint", f"http://127.0.0.1:{self.sink}"], {}, f"http://127.0.0.1:{self.http}/")
 
-    def generate(self, url, spans, seed, connections=8, rate=None):
+    def generate(self, url, spans, seed, name="", rate=None):
         ledger = os.path.join(self.work, "ledger.json")
         command = ["taskset", "-c", "1", self.tool("loadgen"), "--to", url, "--spans", str(int(spans)), "--seed", str(seed),
-                   "--connections", str(connections), "--out", ledger]
+                   "--out", ledger, *VARIANTS.get(name.partition("-")[2], [])]
         subprocess.run(command + (["--rate", str(int(rate))] if rate else []), stdout=subprocess.DEVNULL, check=False)
         with open(ledger, encoding="utf-8") as handle:
             return json.load(handle)
@@ -220,18 +227,18 @@ class Suite:
 
     def phases(self, name, work, kind, protocol, share, server, data):
         port = self.grpc if protocol == "grpc" else self.http
-        url, connections, stored = f"{protocol}://127.0.0.1:{port}", CONNECTIONS.get(name, 8), work == "B"
+        url, stored = f"{protocol}://127.0.0.1:{port}", work == "B"
         forwarded = self.sinks[0].bytes_read()
-        warm = self.generate(url, self.options.spans * share / 10, 1, connections)
+        warm = self.generate(url, self.options.spans * share / 10, 1, name)
         server.rest()
         verdict = self.verdict(kind, warm, warm["acknowledged_spans"], stored) if kind == "seismesh" else None
         before = server.ticks()
-        full = self.generate(url, self.options.spans * share, 2, connections)
+        full = self.generate(url, self.options.spans * share, 2, name)
         rested = server.rest()
         spans = full["acknowledged_spans"]
         cpu = (server.ticks() - before) / TICK / spans * 1e6
         rate = full["spans_per_s"] / 2
-        half = self.generate(url, min(rate * self.options.half_s, self.options.spans), 3, connections, rate)
+        half = self.generate(url, min(rate * self.options.half_s, self.options.spans), 3, name, rate)
         server.rest()
         total = warm["acknowledged_spans"] + spans + half["acknowledged_spans"]
         verdict = verdict or self.verdict(kind, half, total, stored)
@@ -296,7 +303,7 @@ def main():
     parser = argparse.ArgumentParser(description="seismesh and its peers on the same bytes")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_true", help="under 8 minutes (the default)")
-    length.add_argument("--full", action="store_true", help="ten times the spans, all rows")
+    length.add_argument("--full", action="store_true", help="five times the spans, all rows, the variants of W0 too")
     parser.add_argument("--only", action="append", choices=list(ROWS), help="a row; may be given several times")
     parser.add_argument("--spans", type=int, default=0, help="of a row with share 1")
     parser.add_argument("--build", default="build/release")
