@@ -18,6 +18,8 @@
     X(text, listen_web, "listen.web", "127.0.0.1:7117", "address of the page, the API and /metrics")                   \
     X(text, listen_web_names, "listen.web_names", "",                                                                  \
       "further host names that page and API may be called by, such as seismesh.observability, separated by commas")    \
+    X(text, web_notice, "web.notice", "",                                                                              \
+      "shown at the top of every page, such as 'staging' or 'demo data'; empty = off")                                 \
     X(text, data, "data", "./seismesh-data", "data directory")                                                         \
     X(text, durability, "durability", "disk",                                                                          \
       "acknowledge after: disk (fdatasync) or process (write; survives a crash of seismesh, not of the machine)")      \

@@ -188,6 +188,12 @@ static bool write_against(const client_t *client, json_t *suggestion) {
     return true;
 }
 
+static const char *decision_said(const char *action) {
+    return strcmp(action, "accept") == 0    ? "accepted: "
+           : strcmp(action, "dismiss") == 0 ? "dismissed: "
+                                            : "open again: ";
+}
+
 static int show_or_decide(client_t *client, const char *action, const char *id) {
     bool decides = strcmp(action, "show") != 0;
     char *escaped = curl_easy_escape(NULL, id, 0), *body = NULL;
@@ -204,7 +210,7 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
     int status;
     json_t *suggestion = ask_fine(&client->api, (const char *)path.data, body, &status);
     if (suggestion != NULL && decides)
-        print_text(strcmp(action, "accept") == 0 ? "accepted: " : "dismissed: ", text_of(suggestion, "title"), "\n");
+        print_text(decision_said(action), text_of(suggestion, "title"), "\n");
     else if (suggestion != NULL && client->against != NULL && !write_against(client, suggestion))
         status = EXIT_FAILED;
     else if (suggestion != NULL)
@@ -299,7 +305,7 @@ static int dry_run_or_misused(client_t *client, int argc, char **argv) {
 }
 
 static bool decision_known(const char *action) {
-    static const char *const actions[] = {"show", "accept", "dismiss"};
+    static const char *const actions[] = {"show", "accept", "dismiss", "reopen"};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
         if (strcmp(action, actions[i]) == 0) return true;
     return false;
@@ -327,7 +333,8 @@ int command_suggestions(int argc, char **argv) {
     else if (strcmp(action, "dry-run") == 0)
         status = dry_run_or_misused(&client, argc, argv);
     else if (!decision_known(action))
-        status = command_misused(argv[0], "it can be listed, shown, dry-run, accepted or dismissed, not '%s'", action);
+        status = command_misused(argv[0], "it can be listed, shown, dry-run, accepted, dismissed or reopened, not '%s'",
+                                 action);
     else if (argc != 3)
         status = command_misused(argv[0], "%s which one? 'seismesh suggestions' lists their IDs", action);
     else
