@@ -70,8 +70,8 @@ unit: $(UNIT) ## build the unit tests of this VARIANT
 fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)
 bench-tools: $(BENCH)
 
-bench: all bench-tools ## measure W0 against its ledger (tests/bench/w0.sh)
-	@tests/bench/w0.sh
+bench: all bench-tools ## seismesh and its peers on the same bytes; under 8 minutes (tests/bench/suite.py)
+	@tests/bench/suite.py --quick
 
 scenarios: all ## simulate every scenario, run the analyzer on it, score it (tests/scenarios/run.py)
 	@tests/scenarios/run.py

@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
     fold_config_t config;
     fold_config_defaults(&config);
     fold_t *fold = fold_new(&config, dialects, counters, (fold_sink_t){.context = &closed, .closed = bucket_closed});
-    mesh20_t *mesh = mesh20_new(1);
+    mesh20_t *mesh = mesh20_new(1, (mesh20_options_t){0});
     uint8_t *body = malloc(1 << 20);
     int64_t time_ns = INT64_C(1700000000000000000), folding = 0, generating = 0;
     for (uint64_t n = 0; n * REQUEST_SPANS < spans; n++) {

@@ -3,11 +3,14 @@
  *   loadgen --to http://127.0.0.1:4318 | --to grpc://127.0.0.1:4317
  *           [--spans N] [--connections 8] [--rate SPANS_PER_SECOND] [--seed N] [--out LEDGER.json]
  *           [--start UNIX_SECONDS] [--step-ms N] [--patience SECONDS]
+ *           [--coding gzip|zstd] [--attributes N] [--names usual|unique]
  *
  * --spans is rounded up to whole rounds of 20,000. Without --rate the loop is closed: each connection sends its next
  * request when the last was answered; with it, a request has its scheduled moment, from which its latency counts.
  * Event time is the wall clock's, unless --step-ms says by how much it goes on from round to round (and --start, where
  * it begins): then every byte is a function of the options, and with one connection so is their order.
+ * Bodies go out as they are, or in a --coding (fastest level: what an opened body costs is the server's matter). More
+ * --attributes and unique --names are mesh20_options_t's.
  * A request that was not accepted, or whose connection broke, is sent again with the same bytes until it is answered,
  * for at most --patience seconds without any answer. */
 #include "tests/bench/ledger.h"
@@ -26,6 +29,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 enum { CONNECTIONS_MAX = 1000, PAUSE_NS = 50000000, EVENTS = 64 };
 
@@ -37,12 +42,15 @@ typedef struct {
     uint64_t spans, seed, rate;
     uint32_t connections;
     int64_t start_ns, step_ns, patience_ns;
+    const char *coding; /* NULL = none */
+    mesh20_options_t mesh;
     const char *out;
 } options_t;
 
 typedef struct {
     sender_t *sender; /* NULL = not connected */
-    uint8_t *body;
+    uint8_t *body, *coded;
+    size_t body_len, coded_len;
     uint64_t number; /* of the request it has, UINT64_MAX = none */
     bool sent;       /* since the connection was made or the last answer */
     bool watched;    /* for writing */
@@ -58,6 +66,7 @@ typedef struct {
     int64_t *round_ns; /* event time of each round; 0 = not begun */
     connection_t connections[CONNECTIONS_MAX];
     uint64_t next, answered;
+    size_t coded_room;
     int epoll;
     int64_t began_ns, answered_ns;
 } generator_t;
@@ -144,6 +153,29 @@ static void work(generator_t *g, connection_t *c) {
     watch_writing(g, c);
 }
 
+/* Makes `coded` of the body. The room is deflate's bound and zstd's. */
+static void encode(const options_t *options, connection_t *c, size_t room) {
+    if (strcmp(options->coding, "zstd") == 0) {
+        c->coded_len = ZSTD_compress(c->coded, room, c->body, c->body_len, 1);
+        if (ZSTD_isError(c->coded_len)) fail("zstd");
+        return;
+    }
+    z_stream z = {.next_in = c->body, .avail_in = (uInt)c->body_len, .next_out = c->coded, .avail_out = (uInt)room};
+    if (deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+        deflate(&z, Z_FINISH) != Z_STREAM_END)
+        fail("gzip");
+    c->coded_len = z.total_out;
+    (void)deflateEnd(&z);
+}
+
+static void make_body(generator_t *g, connection_t *c) {
+    uint64_t round = c->number / ROUND_REQUESTS;
+    uint32_t request = (uint32_t)(c->number % ROUND_REQUESTS);
+    mesh20_write(g->mesh, round, request, round_time(g, round), c->body);
+    c->body_len = mesh20_size(g->mesh, request);
+    if (g->options->coding != NULL) encode(g->options, c, g->coded_room);
+}
+
 /* Gives a connection its next request, when it is time for one. Returns the moment to come back, 0 = by event. */
 static int64_t feed(generator_t *g, connection_t *c, int64_t now) {
     if (c->pause_until_ns > now) return c->pause_until_ns;
@@ -155,14 +187,14 @@ static int64_t feed(generator_t *g, connection_t *c, int64_t now) {
         if (due > now) return due;
         c->number = g->next++;
         c->scheduled_ns = due;
-        uint64_t round = c->number / ROUND_REQUESTS;
-        mesh20_write(g->mesh, round, (uint32_t)(c->number % ROUND_REQUESTS), round_time(g, round), c->body);
+        make_body(g, c);
     }
     if (c->sender == NULL) connect_sender(g, c, now);
     if (c->sender == NULL) return c->pause_until_ns;
     if (c->sent) return 0;
     c->sent = true;
-    g->options->ops->submit(c->sender, slice_of(c->body, mesh20_size(g->mesh, (uint32_t)(c->number % ROUND_REQUESTS))));
+    slice_t body = g->options->coding != NULL ? slice_of(c->coded, c->coded_len) : slice_of(c->body, c->body_len);
+    g->options->ops->submit(c->sender, body, g->options->coding);
     work(g, c);
     return c->sender == NULL || !c->sent ? now : 0;
 }
@@ -199,7 +231,7 @@ static void run_all(const options_t *options) {
     generator_t *g = calloc(1, sizeof *g);
     if (g == NULL) fail("no memory");
     g->options = options;
-    g->mesh = mesh20_new(options->seed);
+    g->mesh = mesh20_new(options->seed, options->mesh);
     uint64_t rounds = (options->spans + ROUND_SPANS - 1) / ROUND_SPANS;
     g->run = (run_t){.protocol = options->ops->name, .seed = options->seed, .requests = rounds * ROUND_REQUESTS};
     g->fates = calloc(g->run.requests, 1);
@@ -209,9 +241,11 @@ static void run_all(const options_t *options) {
     size_t largest = 0;
     for (uint32_t r = 0; r < ROUND_REQUESTS; r++)
         if (mesh20_size(g->mesh, r) > largest) largest = mesh20_size(g->mesh, r);
+    g->coded_room = largest + largest / 64 + 1024;
     for (uint32_t i = 0; i < options->connections; i++) {
         g->connections[i].number = UINT64_MAX;
         g->connections[i].body = malloc(largest);
+        g->connections[i].coded = options->coding == NULL ? NULL : malloc(g->coded_room);
     }
     g->epoll = epoll_create1(EPOLL_CLOEXEC);
     (void)printf("seed %" PRIu64 ", %" PRIu64 " spans in %" PRIu64 " requests of %zu bytes or so, %.0f %% of the "
@@ -276,10 +310,19 @@ int main(int argc, char **argv) {
             options.step_ns = (int64_t)number * 1000000;
         else if (strcmp(name, "--patience") == 0)
             options.patience_ns = (int64_t)number * 1000000000;
+        else if (strcmp(name, "--coding") == 0)
+            options.coding = value;
+        else if (strcmp(name, "--attributes") == 0)
+            options.mesh.attributes = (uint32_t)number;
+        else if (strcmp(name, "--names") == 0)
+            options.mesh.unique_names = strcmp(value, "unique") == 0;
         else
             fail("unknown option; the head of loadgen.c lists them");
     }
     if (options.ops == NULL || argc % 2 == 0) fail("needs --to, and a value for each option");
+    if (options.coding != NULL && strcmp(options.coding, "gzip") != 0 && strcmp(options.coding, "zstd") != 0)
+        fail("--coding is gzip or zstd");
+    if (options.mesh.attributes > 100) fail("--attributes is 100 at most");
     if (options.connections < 1 || options.connections > CONNECTIONS_MAX) fail("--connections is 1 to 1000");
     if (options.step_ns > 0 && options.start_ns == 0) options.start_ns = now_ns(CLOCK_REALTIME);
     (void)signal(SIGPIPE, SIG_IGN);

@@ -135,10 +135,11 @@ static void deal_blocks(mesh20_t *mesh, uint64_t *state) {
         }
 }
 
-mesh20_t *mesh20_new(uint64_t seed) {
+mesh20_t *mesh20_new(uint64_t seed, mesh20_options_t options) {
     mesh20_t *mesh = calloc(1, sizeof *mesh);
     if (mesh == NULL) abort();
     mesh->seed = mesh20_mix(seed + 1);
+    mesh->options = options;
     uint64_t state = mesh->seed;
     for (uint32_t t = 0; t < ROUND_TRACES; t++) draw_trace(&state, &mesh->calls[t * TRACE_CALLS]);
     list_spans(mesh);

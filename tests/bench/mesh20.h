@@ -44,7 +44,13 @@ typedef struct {
 
 typedef struct mesh20 mesh20_t;
 
-mesh20_t *mesh20_new(uint64_t seed);
+/* How a mesh differs from W0. */
+typedef struct {
+    uint32_t attributes; /* more of them on every span, 70 bytes each: 22 make W5's 2 KB */
+    bool unique_names;   /* W7: no two spans have the same name */
+} mesh20_options_t;
+
+mesh20_t *mesh20_new(uint64_t seed, mesh20_options_t options);
 void mesh20_free(mesh20_t *mesh);
 
 const call_t *mesh20_calls(const mesh20_t *mesh);           /* ROUND_CALLS */

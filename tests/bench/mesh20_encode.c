@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SERVER = 2, CLIENT = 3, STATUS_ERROR = 2, URL_DIGITS = 16 };
+enum { SERVER = 2, CLIENT = 3, STATUS_ERROR = 2, UNIQUE_DIGITS = 16 };
 
 static const char *const routes[MESH_OPERATIONS][2] = {
     {"GET", "/shop/items/{id}"},     {"POST", "/shop/items"},        {"GET", "/shop/carts/{id}"},
@@ -92,9 +92,9 @@ static void put_resource(buffer_t *out, uint8_t service, uint8_t pod) {
 /* url.full ends in digits that no other span has; returns the offset of these. */
 static uint32_t put_url(buffer_t *out, const char *before) {
     char url[160];
-    (void)snprintf(url, sizeof url, "%s%0*d", before, URL_DIGITS, 0);
+    (void)snprintf(url, sizeof url, "%s%0*d", before, UNIQUE_DIGITS, 0);
     put_attribute(out, 9, "url.full", url);
-    return (uint32_t)out->len - URL_DIGITS;
+    return (uint32_t)out->len - UNIQUE_DIGITS;
 }
 
 static uint32_t put_http_attributes(buffer_t *out, const call_t *call, bool server) {
@@ -128,6 +128,27 @@ static uint32_t put_database_attributes(buffer_t *out, const call_t *call) {
     return url;
 }
 
+/* The name, as instrumentation gives it; with unique_names, ended by digits, whose offset is returned. */
+static uint32_t put_name(const mesh20_t *mesh, const call_t *call, bool server, buffer_t *out) {
+    char operation[64], name[128];
+    mesh20_operation(call->operation, operation);
+    const char *usual = call->callee == MESH_DATABASE ? "SELECT orders"
+                        : server                      ? operation
+                                                      : routes[call->operation][0];
+    (void)snprintf(name, sizeof name, "%s /%0*d", usual, UNIQUE_DIGITS, 0);
+    put_text(out, 5, mesh->options.unique_names ? name : usual);
+    return mesh->options.unique_names ? (uint32_t)out->len - UNIQUE_DIGITS : 0;
+}
+
+static void put_more_attributes(const mesh20_t *mesh, const span_t *span, buffer_t *out) {
+    for (uint32_t i = 0; i < mesh->options.attributes; i++) {
+        char key[32], value[64];
+        (void)snprintf(key, sizeof key, "app.shop.attribute.%02u", i);
+        (void)snprintf(value, sizeof value, "of no use to anybody, as it is often %05u", (span->id * 31 + i) % 100000);
+        put_attribute(out, 9, key, value);
+    }
+}
+
 /* Writes a Span message; the patch's offsets count from the start of `out`. */
 static void put_span(const mesh20_t *mesh, const span_t *span, buffer_t *out, patch_t *patch) {
     const call_t *call = &mesh->calls[span->call];
@@ -139,14 +160,13 @@ static void put_span(const mesh20_t *mesh, const span_t *span, buffer_t *out, pa
     patch->trace_id = put_blank(out, 1, 2, 16);
     patch->span_id = put_blank(out, 2, 2, 8);
     if (!root) patch->parent_id = put_blank(out, 4, 2, 8);
-    char name[64];
-    mesh20_operation(call->operation, name);
     bool database = call->callee == MESH_DATABASE;
-    put_text(out, 5, database ? "SELECT orders" : span->server ? name : routes[call->operation][0]);
+    patch->name = put_name(mesh, call, span->server, out);
     put_number(out, 6, span->server ? SERVER : CLIENT);
     patch->start = put_blank(out, 7, 1, 8);
     patch->end = put_blank(out, 8, 1, 8);
     patch->url = database ? put_database_attributes(out, call) : put_http_attributes(out, call, span->server);
+    put_more_attributes(mesh, span, out);
     if (!call->error) return;
     put_tag(out, 15, 2); /* Status { code 3 } */
     buffer_varint(out, 2);
@@ -158,6 +178,7 @@ static void shift_patches(patch_t *patches, uint32_t count, uint32_t by) {
         patch_t *p = &patches[i];
         p->trace_id += by, p->span_id += by, p->start += by, p->end += by, p->url += by;
         if (p->parent_id != 0) p->parent_id += by;
+        if (p->name != 0) p->name += by;
     }
 }
 
@@ -230,7 +251,7 @@ void mesh20_trace_id(const mesh20_t *mesh, uint64_t round, uint32_t trace, uint8
 
 static void put_digits(uint8_t *out, uint64_t value) {
     static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < URL_DIGITS; i++, value >>= 4) out[i] = (uint8_t)digits[value & 15];
+    for (int i = 0; i < UNIQUE_DIGITS; i++, value >>= 4) out[i] = (uint8_t)digits[value & 15];
 }
 
 static void patch_span(const mesh20_t *mesh, uint64_t round, int64_t time_ns, const patch_t *patch, uint8_t *out) {
@@ -248,6 +269,7 @@ static void patch_span(const mesh20_t *mesh, uint64_t round, int64_t time_ns, co
     memcpy(out + patch->start, &start, 8);
     memcpy(out + patch->end, &end, 8);
     put_digits(out + patch->url, id);
+    if (patch->name != 0) put_digits(out + patch->name, id);
 }
 
 void mesh20_write(const mesh20_t *mesh, uint64_t round, uint32_t request, int64_t time_ns, uint8_t *out) {

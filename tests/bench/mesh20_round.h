@@ -19,6 +19,7 @@ typedef struct {
 /* Where in a body a span has the bytes that differ from round to round. */
 typedef struct {
     uint32_t trace_id, span_id, parent_id, start, end, url; /* offsets; parent_id 0 = a root */
+    uint32_t name;                                          /* offset of its unique digits, 0 = it has none */
     uint32_t trace, id, parent;                             /* numbers in the round */
     uint32_t call;
     int64_t start_ns;
@@ -33,6 +34,7 @@ typedef struct {
 
 struct mesh20 {
     uint64_t seed;
+    mesh20_options_t options;
     call_t calls[ROUND_CALLS];
     span_t spans[ROUND_SPANS];
     uint32_t span_of[ROUND_CALLS][2]; /* span id of the client and the server end */

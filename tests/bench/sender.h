@@ -19,8 +19,8 @@ typedef struct {
     const char *name; /* "http" or "grpc" */
     /* Takes over a connected, non-blocking socket. */
     sender_t *(*open)(int fd, const char *authority);
-    /* Begins to send a body, which stays where it is until the answer. */
-    void (*submit)(sender_t *sender, slice_t body);
+    /* Begins to send a body, which stays where it is until the answer. `coding`: "gzip" or "zstd", NULL = as it is. */
+    void (*submit)(sender_t *sender, slice_t body, const char *coding);
     /* Writes and reads what the socket allows, and says whether the answer is there. */
     answer_t (*work)(sender_t *sender);
     /* True when there is more to write than the socket took. */

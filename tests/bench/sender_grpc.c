@@ -16,7 +16,7 @@ struct sender {
     nghttp2_session *session;
     slice_t body;
     size_t given;      /* of prefix and body, to nghttp2 */
-    uint8_t prefix[5]; /* gRPC: not compressed, length */
+    uint8_t prefix[5]; /* gRPC: compressed or not, length */
     int status;        /* grpc-status, STATUS_NONE until told */
     bool busy, done;   /* the stream is open; it was closed */
     buffer_t response;
@@ -81,10 +81,10 @@ static nghttp2_nv header(const char *name, const char *value) {
                         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
-static void grpc_submit(sender_t *s, slice_t body) {
+static void grpc_submit(sender_t *s, slice_t body, const char *coding) {
     s->body = body;
     s->given = 0;
-    s->prefix[0] = 0;
+    s->prefix[0] = coding != NULL;
     for (int i = 0; i < 4; i++) s->prefix[1 + i] = (uint8_t)(body.len >> (24 - 8 * i));
     s->status = STATUS_NONE;
     s->done = false;
@@ -95,7 +95,8 @@ static void grpc_submit(sender_t *s, slice_t body) {
                             header(":authority", s->authority),
                             header("content-type", "application/grpc"),
                             header("te", "trailers"),
-                            header("user-agent", "seismesh-loadgen")};
+                            header("user-agent", "seismesh-loadgen"),
+                            header("grpc-encoding", coding == NULL ? "identity" : coding)};
     nghttp2_data_provider provider = {.read_callback = read_body};
     s->busy =
         nghttp2_submit_request(s->session, NULL, headers, sizeof headers / sizeof headers[0], &provider, NULL) > 0;

@@ -29,11 +29,13 @@ static sender_t *http_open(int fd, const char *authority) {
     return s;
 }
 
-static void http_submit(sender_t *s, slice_t body) {
-    s->head_len = (size_t)snprintf(s->head, sizeof s->head,
-                                   "POST /v1/traces HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n"
-                                   "Content-Length: %zu\r\n\r\n",
-                                   s->authority, body.len);
+static void http_submit(sender_t *s, slice_t body, const char *coding) {
+    s->head_len =
+        (size_t)snprintf(s->head, sizeof s->head,
+                         "POST /v1/traces HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n"
+                         "%s%s%sContent-Length: %zu\r\n\r\n",
+                         s->authority, coding == NULL ? "" : "Content-Encoding: ", coding == NULL ? "" : coding,
+                         coding == NULL ? "" : "\r\n", body.len);
     s->body = body;
     s->sent = s->received = 0;
     s->busy = true;

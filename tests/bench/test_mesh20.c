@@ -55,7 +55,7 @@ static seen_t *read_rounds(const mesh20_t *mesh) {
 }
 
 TEST(every_span_is_new_and_its_parent_is_in_its_trace) {
-    mesh20_t *mesh = mesh20_new(7);
+    mesh20_t *mesh = mesh20_new(7, (mesh20_options_t){0});
     seen_t *spans = read_rounds(mesh);
     uint32_t twice = 0, orphans = 0, roots = 0;
     for (uint32_t i = 0; i < ROUNDS * ROUND_SPANS; i++) {
@@ -74,7 +74,7 @@ TEST(every_span_is_new_and_its_parent_is_in_its_trace) {
 }
 
 TEST(durations_and_errors_are_what_the_ledger_is_computed_from) {
-    mesh20_t *mesh = mesh20_new(8);
+    mesh20_t *mesh = mesh20_new(8, (mesh20_options_t){0});
     seen_t *spans = read_rounds(mesh);
     uint64_t server_ns = 0, expected_ns = 0, errors = 0, expected_errors = 0, late = 0;
     for (uint32_t i = 0; i < ROUNDS * ROUND_SPANS; i++) {
@@ -96,7 +96,7 @@ TEST(durations_and_errors_are_what_the_ledger_is_computed_from) {
 }
 
 TEST(all_45_edges_are_used_and_half_of_the_pairs_come_callee_first) {
-    mesh20_t *mesh = mesh20_new(9);
+    mesh20_t *mesh = mesh20_new(9, (mesh20_options_t){0});
     bool used[MESH_SERVICES][MESH_SERVICES + 1] = {{false}};
     uint32_t edges = 0;
     for (uint32_t c = 0; c < ROUND_CALLS; c++) {
@@ -111,7 +111,7 @@ TEST(all_45_edges_are_used_and_half_of_the_pairs_come_callee_first) {
 }
 
 TEST(the_same_seed_gives_the_same_bytes) {
-    mesh20_t *left = mesh20_new(10), *right = mesh20_new(10);
+    mesh20_t *left = mesh20_new(10, (mesh20_options_t){0}), *right = mesh20_new(10, (mesh20_options_t){0});
     size_t size = mesh20_size(left, 3);
     uint8_t *a = malloc(size), *b = malloc(size);
     mesh20_write(left, 5, 3, time_ns, a);
@@ -123,7 +123,23 @@ TEST(the_same_seed_gives_the_same_bytes) {
     mesh20_free(left), mesh20_free(right);
 }
 
+TEST(unique_names_are_unique_and_more_attributes_make_two_kilobytes_a_span) {
+    mesh20_t *mesh = mesh20_new(11, (mesh20_options_t){.attributes = 22, .unique_names = true});
+    size_t size = mesh20_size(mesh, 0);
+    uint8_t *body = malloc(size);
+    mesh20_write(mesh, 3, 0, time_ns, body);
+    Otlp__TracesData *request = otlp__traces_data__unpack(NULL, size, body);
+    CHECK(request != NULL && size / REQUEST_SPANS > 1900 && size / REQUEST_SPANS < 2200);
+    const Otlp__ScopeSpans *scope = request->resource_spans[0]->scope_spans[0];
+    CHECK(scope->n_spans > 1 && scope->spans[0]->n_attributes == 30);
+    for (size_t s = 1; s < scope->n_spans; s++) CHECK(strcmp(scope->spans[s]->name, scope->spans[s - 1]->name) != 0);
+    otlp__traces_data__free_unpacked(request, NULL);
+    free(body);
+    mesh20_free(mesh);
+}
+
 TEST_MAIN(TEST_CASE(every_span_is_new_and_its_parent_is_in_its_trace),
           TEST_CASE(durations_and_errors_are_what_the_ledger_is_computed_from),
           TEST_CASE(all_45_edges_are_used_and_half_of_the_pairs_come_callee_first),
-          TEST_CASE(the_same_seed_gives_the_same_bytes))
+          TEST_CASE(the_same_seed_gives_the_same_bytes),
+          TEST_CASE(unique_names_are_unique_and_more_attributes_make_two_kilobytes_a_span))
