@@ -16,12 +16,14 @@ const command_t commands[] = {
      "  --data DIR      where everything is kept (default ./seismesh-data)\n" CONFIG_USAGE,
      command_serve},
     {"replay", "send recorded telemetry to a server",
-     "FILE... --to URL [--speed N|max]\n\n"
+     "FILE... --to URL [--speed N|max] [--ago TIME]\n\n"
      "Sends recorded OTLP to a server over OTLP/HTTP, several files merged by event time. A file holds OTLP/JSON\n"
      "lines or length-delimited protobuf (then named after traces, metrics or logs), plain, gzip or zstd; - is\n"
      "standard input.\n\n"
      "  --to URL        the server, such as http://127.0.0.1:4318\n"
-     "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n",
+     "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n"
+     "  --ago TIME      moves the recorded times, in whole minutes, so that the recording begins TIME before now "
+     "(15m)\n",
      command_replay},
     {"backtest", "run recorded telemetry through the analyzer, offline",
      "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n"

@@ -41,6 +41,12 @@ static void decide(demo_story_t *story, uint64_t id, const char *decision) {
     json_decref(ask_fine(&story->client, path, "{}", &status));
 }
 
+/* The server may know of more than this story: a recording, or a demo before. */
+static bool of_this_story(const demo_story_t *story, const json_t *item, const char *moment) {
+    int64_t ns = json_integer_value(json_object_get(item, moment)) * INT64_C(1000000);
+    return ns >= story->scenario->start_ns + DEMO_HISTORY_S * NS_PER_S;
+}
+
 /* ---- decisions ---- */
 
 static demo_change_t *change_of(demo_story_t *story, uint64_t id) {
@@ -78,17 +84,16 @@ static void undo(demo_story_t *story, const demo_change_t *change) {
     demo_say(story, "%s", what);
 }
 
-/* Only what was suggested in this story: the server may have decisions on an earlier one. Once the change is seen in
+/* Only what was suggested in this story. Once the change is seen in
  * the telemetry, that is the state, and the decision shows by its time only. */
 static void follow_decisions(demo_story_t *story, const json_t *suggestions) {
     size_t i;
     const json_t *suggestion;
     json_array_foreach(suggestions, i, suggestion) {
-        int64_t created_ns = json_integer_value(json_object_get(suggestion, "created_ms")) * INT64_C(1000000);
         bool decided = json_is_integer(json_object_get(suggestion, "decided_ms"));
         bool dismissed = strcmp(text_of(suggestion, "state"), "dismissed") == 0;
         demo_change_t *change = change_of(story, id_of(suggestion));
-        if (created_ns < story->scenario->start_ns + DEMO_HISTORY_S * NS_PER_S) continue;
+        if (!of_this_story(story, suggestion, "created_ms")) continue;
         if (change == NULL && decided && !dismissed) apply(story, suggestion);
         if (change == NULL || (decided && !dismissed)) continue;
         undo(story, change);
@@ -98,11 +103,12 @@ static void follow_decisions(demo_story_t *story, const json_t *suggestions) {
 
 /* ---- telling ---- */
 
-static const json_t *newest_open(const json_t *suggestions) {
+static const json_t *newest_open(const demo_story_t *story, const json_t *suggestions) {
     size_t i;
     const json_t *suggestion;
     json_array_foreach(suggestions, i, suggestion) {
-        char *line = strcmp(text_of(suggestion, "state"), "open") == 0 ? demo_action_of(suggestion) : NULL;
+        bool open = strcmp(text_of(suggestion, "state"), "open") == 0 && of_this_story(story, suggestion, "created_ms");
+        char *line = open ? demo_action_of(suggestion) : NULL;
         free(line);
         if (line != NULL) return suggestion;
     }
@@ -112,8 +118,9 @@ static const json_t *newest_open(const json_t *suggestions) {
 static void tell_incident(demo_story_t *story) {
     json_t *answer = ask(story, "/incidents?limit=1");
     const json_t *incident = json_array_get(json_object_get(answer, "incidents"), 0);
-    bool open = strcmp(text_of(incident, "state"), "open") == 0;
-    if (incident != NULL && open && !story->told_incident) {
+    if (!of_this_story(story, incident, "opened_ms")) incident = NULL;
+    bool open = incident != NULL && strcmp(text_of(incident, "state"), "open") == 0;
+    if (open && !story->told_incident) {
         story->told_incident = true;
         demo_say(story, "incident: %s", text_of(incident, "title"));
     }
@@ -126,7 +133,7 @@ static void tell_incident(demo_story_t *story) {
 }
 
 static void tell_suggestion(demo_story_t *story, const json_t *suggestions) {
-    const json_t *suggestion = story->told_suggestion || !story->told_incident ? NULL : newest_open(suggestions);
+    const json_t *suggestion = story->told_suggestion || !story->told_incident ? NULL : newest_open(story, suggestions);
     if (suggestion == NULL) return;
     story->told_suggestion = true;
     demo_say(story, "suggestion: %s", text_of(suggestion, "title"));
@@ -154,7 +161,7 @@ void demo_story_tell(demo_story_t *story) {
 
 void demo_story_apply(demo_story_t *story) {
     json_t *answer = ask(story, "/suggestions?state=open&limit=20");
-    const json_t *suggestion = newest_open(json_object_get(answer, "suggestions"));
+    const json_t *suggestion = newest_open(story, json_object_get(answer, "suggestions"));
     if (suggestion == NULL)
         demo_say(story, "there is no open suggestion with a change", "");
     else

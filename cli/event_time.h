@@ -1,4 +1,5 @@
-/* event_time: when a batch of telemetry happened: what replay paces itself by, and what several files are merged by. */
+/* event_time: when a batch of telemetry happened: what replay paces itself by, what several files are merged by, and
+ * how a recording is moved to another time. */
 #ifndef SEISMESH_CLI_EVENT_TIME_H
 #define SEISMESH_CLI_EVENT_TIME_H
 
@@ -11,5 +12,9 @@ typedef struct {
 
 /* Reads an OTLP request. False when it is not protobuf of this kind's shape as far as it was looked at. */
 bool event_time_read(otlp_kind_t kind, slice_t body, event_span_t *span);
+
+/* Adds `ns` to every time in an OTLP request: of spans and their events, points and their exemplars, log records. Times
+ * of 0 (not known) stay. False as above; what was moved by then is moved. */
+bool event_time_move(otlp_kind_t kind, uint8_t *body, size_t len, int64_t ns);
 
 #endif

@@ -1,8 +1,10 @@
 /* replay: recordings to a server, as fast as they happened, N times as fast, or as fast as it takes them. */
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config_value.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/event_time.h"
 #include "cli/progress.h"
 #include "cli/recording.h"
 #include "cli/sender.h"
@@ -20,7 +22,9 @@ typedef struct {
     recording_t *recording;
     sender_t *sender;
     progress_t progress;
-    int64_t start_ns, first_event_ns;
+    int64_t start_ns, start_wall_ns, first_event_ns;
+    double ago_s;   /* the recording is moved to begin this long ago; negative: it stays when it was */
+    buffer_t moved; /* the request, moved */
 } replay_t;
 
 /* Waits, but not longer than until Ctrl-C. The signals are blocked and only taken here: no handler, no global. */
@@ -47,11 +51,26 @@ static bool pace(replay_t *replay, int64_t event_ns) {
     }
 }
 
+/* Moves the request as far as the first one has to go, in whole minutes: the buckets hold what they held. */
+static err_t move(replay_t *replay, recorded_t *item, char *why, size_t why_size) {
+    if (replay->ago_s < 0) return ERR_OK;
+    int64_t to_ns = replay->start_wall_ns - (int64_t)(replay->ago_s * 1e9), minute = 60 * NS_PER_S;
+    int64_t ns = (to_ns - replay->first_event_ns) / minute * minute;
+    buffer_clear(&replay->moved);
+    buffer_append(&replay->moved, item->payload.data, item->payload.len);
+    item->payload = buffer_slice(&replay->moved);
+    if (event_time_move(item->kind, replay->moved.data, replay->moved.len, ns)) return ERR_OK;
+    (void)snprintf(why, why_size, "%s:%" PRIu64 ": times in it cannot be moved: not an OTLP %s request", item->file,
+                   item->line, otlp_kind_names[item->kind]);
+    return ERR_MALFORMED;
+}
+
 static err_t send_all(replay_t *replay, char *why, size_t why_size) {
     recorded_t item;
     err_t err;
     while ((err = recording_next(replay->recording, &item, why, why_size)) == ERR_OK) {
         if (!pace(replay, item.event_ns)) return ERR_CLOSED;
+        if ((err = move(replay, &item, why, why_size)) != ERR_OK) return err;
         err = sender_send(replay->sender, item.kind, item.payload, item.items, why, why_size);
         if (err != ERR_OK) return err;
     }
@@ -83,6 +102,7 @@ static int replay_run(replay_t *replay) {
     char why[600] = "";
     progress_start(&replay->progress, "replay");
     replay->start_ns = clock_monotonic_ns(&clock_system);
+    replay->start_wall_ns = clock_wall_ns(&clock_system);
     err_t end = send_all(replay, why, sizeof why);
     progress_end(&replay->progress);
     print_summary(replay, end);
@@ -100,16 +120,24 @@ static int parse_speed(const char *text, double *speed) {
                            text);
 }
 
+static int parse_ago(const char *text, double *ago_s) {
+    if (text == NULL || config_value_seconds(text, ago_s)) return EXIT_FINE;
+    return command_misused("replay", "--ago is how long before now the recording is to begin, such as 15m, not '%s'",
+                           text);
+}
+
 int command_replay(int argc, char **argv) {
-    const char *to = NULL, *speed = "1";
-    replay_t replay = {0};
+    const char *to = NULL, *speed = "1", *ago = NULL;
+    replay_t replay = {.ago_s = -1};
     int misused = command_option("--to", &argc, argv, &to);
     if (misused == EXIT_FINE) misused = command_option("--speed", &argc, argv, &speed);
+    if (misused == EXIT_FINE) misused = command_option("--ago", &argc, argv, &ago);
     if (misused == EXIT_FINE) misused = command_unknown_option(argc, argv);
     if (misused == EXIT_FINE && argc < 2) misused = command_misused("replay", "which recordings?");
     if (misused == EXIT_FINE && to == NULL)
         misused = command_misused("replay", "where to? --to http://127.0.0.1:4318 is a server on this machine");
     if (misused == EXIT_FINE) misused = parse_speed(speed, &replay.speed);
+    if (misused == EXIT_FINE) misused = parse_ago(ago, &replay.ago_s);
     if (misused != EXIT_FINE) return misused;
 
     char why[600] = "";
@@ -129,6 +157,7 @@ int command_replay(int argc, char **argv) {
         recording_close(replay.recording);
     }
     sender_close(replay.sender);
+    buffer_fini(&replay.moved);
     free(files);
     return status;
 }

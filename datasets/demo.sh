@@ -6,7 +6,7 @@
 #   datasets/demo.sh [PROGRAM]      PROGRAM defaults to build/release/seismesh
 #
 # DEMO=0: a bare daemon, for your own telemetry; DEMO=recorded: only the recorded incident. DEMO_OPTIONS are passed on to
-# `seismesh demo` (--speed 10, --seed 3).
+# `seismesh demo` (--speed 10, --seed 3). DEMO_AGO: how long ago the recording begins (30m); a faster shop begins earlier.
 #
 # SEISMESH_DATA, SEISMESH_LISTEN_WEB, SEISMESH_LISTEN_OTLP_HTTP and SEISMESH_LISTEN_OTLP_GRPC move it elsewhere, as they
 # do for seismesh itself. Needs nothing but bash: HTTP is spoken over /dev/tcp.
@@ -89,9 +89,9 @@ server=$!
 wait_until 60 ready || { say "seismesh does not get ready; see its messages above" >&2; stop; }
 
 if [ "$demo" != 0 ] && get /api/v1/status | grep -q '"event_time_ms":null'; then
-    say "no data yet: replaying a recorded incident ($recording: a shop of ten services, seven minutes of 2022)"
+    say "no data yet: replaying a recorded incident ($recording: a shop of ten services, seven minutes of 2022, moved to ${DEMO_AGO:-30m} ago)"
     if "$program" replay "$recording/traces.jsonl.gz" "$recording/metrics.jsonl.gz" \
-        --to "http://$SEISMESH_LISTEN_OTLP_HTTP" --speed max; then
+        --to "http://$SEISMESH_LISTEN_OTLP_HTTP" --speed max --ago "${DEMO_AGO:-30m}"; then
         say "replayed; looking for what went wrong"
         wait_until 60 incident_open || say "no incident was found in it" >&2
     else

@@ -94,7 +94,8 @@ claim "within a second" quick
 claim "with the same incident" same_incident
 claim "and stops again" interrupt
 
-export DEMO=1 DEMO_OPTIONS='--speed 10'
+rm -rf "$SEISMESH_DATA"
+export DEMO=1 DEMO_OPTIONS='--speed 10' DEMO_AGO=3h # ten times as fast, the shop begins an hour ago
 claim "the simulated shop comes up beside the recording" start
 claim "the page says that its data are a demo's" answers /api/v1/status '"notice":"demo data'
 claim "the shop's incident is found" comes 'incident: money/payments v2 fails'
@@ -105,7 +106,7 @@ claim "it can be accepted" decides accept
 claim "and is done to the simulated mesh" comes 'applied to the simulated mesh: versions of payments have new weights'
 claim "it can be taken back" decides reopen
 claim "and is undone" comes 'routing to payments is as it was in the beginning'
-claim "the recorded incident is still there" answers '/api/v1/incidents?limit=50' adservice
+claim "the recorded incident is still there" answers '/api/v1/incidents?limit=50&start=-4h' adservice
 claim "Ctrl-C stops both, with exit code 0" interrupt
 export DEMO=0 SEISMESH_DATA=$work/bare
 claim "DEMO=0 is a bare daemon" start

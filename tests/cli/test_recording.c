@@ -240,6 +240,53 @@ TEST(the_time_of_a_batch_is_that_of_the_latest_in_it) {
     buffer_fini(&metrics);
 }
 
-TEST_MAIN(TEST_CASE(every_packing_gives_the_same_requests), TEST_CASE(several_files_come_merged_by_event_time),
-          TEST_CASE(a_recording_can_be_left_at_any_moment), TEST_CASE(a_file_cut_anywhere_is_named_or_shorter),
-          TEST_CASE(an_empty_file_is_an_empty_recording), TEST_CASE(the_time_of_a_batch_is_that_of_the_latest_in_it))
+/* One request of each kind with all the times that OTLP has, `ns` later than 1000; a time that is not known stays so.
+ */
+static buffer_t everything(otlp_kind_t kind, uint64_t ns) {
+    buffer_t part = {0}, thing = {0}, inner = {0}, metric = {0}, scope = {0}, resource = {0}, out = {0};
+    switch (kind) {
+    case OTLP_TRACES:
+        put_fixed64(&part, 1, 1000 + ns);
+        put_fixed64(&thing, 7, 2000 + ns);
+        put_fixed64(&thing, 8, 3000 + ns);
+        put_block(&thing, 11, &part);
+        break;
+    case OTLP_METRICS: /* a histogram: its sum is fixed64, too, and no time */
+        put_fixed64(&part, 2, 1000 + ns);
+        put_fixed64(&part, 3, 17);
+        put_fixed64(&inner, 2, 0);
+        put_fixed64(&inner, 3, 3000 + ns);
+        put_fixed64(&inner, 4, 12);
+        put_fixed64(&inner, 5, 99);
+        put_block(&inner, 8, &part);
+        put_block(&metric, 1, &inner);
+        put_block(&thing, 9, &metric);
+        break;
+    default:
+        put_fixed64(&thing, 1, 1000 + ns);
+        put_fixed64(&thing, 11, 2000 + ns);
+    }
+    put_block(&scope, 2, &thing);
+    put_block(&resource, 2, &scope);
+    put_block(&out, 1, &resource);
+    return out;
+}
+
+TEST(every_time_in_a_request_moves_and_nothing_else) {
+    const otlp_kind_t kinds[] = {OTLP_TRACES, OTLP_METRICS, OTLP_LOGS};
+    for (int k = 0; k < 3; k++) {
+        buffer_t then = everything(kinds[k], 0), later = everything(kinds[k], 600);
+        CHECK(event_time_move(kinds[k], then.data, then.len, 600));
+        CHECK(slice_equal(buffer_slice(&then), buffer_slice(&later)));
+        CHECK(event_time_move(kinds[k], then.data, then.len, -600));
+        CHECK(!slice_equal(buffer_slice(&then), buffer_slice(&later)));
+        CHECK(!event_time_move(kinds[k], then.data, then.len - 1, 600));
+        buffer_fini(&then);
+        buffer_fini(&later);
+    }
+}
+
+TEST_MAIN(TEST_CASE(every_time_in_a_request_moves_and_nothing_else), TEST_CASE(every_packing_gives_the_same_requests),
+          TEST_CASE(several_files_come_merged_by_event_time), TEST_CASE(a_recording_can_be_left_at_any_moment),
+          TEST_CASE(a_file_cut_anywhere_is_named_or_shorter), TEST_CASE(an_empty_file_is_an_empty_recording),
+          TEST_CASE(the_time_of_a_batch_is_that_of_the_latest_in_it))
