@@ -134,7 +134,7 @@ typedef struct {
 
 /* The chunks of a group: one behind the other in compactor->bytes. */
 static size_t encode_group(compactor_t *compactor, group_t *group, made_t **made) {
-    qsort(group->rows, group->count, sizeof *group->rows, by_entity);
+    if (group->count > 0) qsort(group->rows, group->count, sizeof *group->rows, by_entity);
     buffer_clear(&compactor->bytes);
     *made = memory_new(group->count + 1, sizeof **made);
     size_t chunks = 0;

@@ -203,6 +203,7 @@ TEST(a_checkpoint_under_way_makes_the_next_one_busy) {
     CHECK(support_open(&fold, &config) == ERR_OK);
     sqlite3 *other; /* holds the write lock, so that the writing thread has to wait */
     CHECK(sqlite3_open(store_path(fold.store), &other) == SQLITE_OK);
+    CHECK(sqlite3_busy_timeout(other, 10000) == SQLITE_OK); /* the first retention may still hold it */
     CHECK(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
     support_run(&fold, 300, 10000);
     CHECK(support_checkpoint(&fold) == ERR_OK);
