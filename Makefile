@@ -13,7 +13,7 @@ PREFIX  ?= /usr/local
 CC      := gcc
 
 PACKAGES := libprotobuf-c rdkafka libmicrohttpd libnghttp2 sqlite3 zlib libzstd libcurl jansson yaml-0.1 libxxhash
-WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+WARNINGS := -Wall -Wextra -Wformat-security -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 HARDENED := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 LINKED   := -pie -Wl,-z,relro,-z,now
 

@@ -102,7 +102,7 @@ void api_suggestion(web_request_t *request) {
 /* Answers what came of a decision, or of taking one back. */
 static void answer_decision(web_request_t *request, uint64_t id, err_t err, const char *refusal) {
     if (err == ERR_INVALID) {
-        answer_error(request, 409, "not_open", NULL, refusal);
+        answer_error(request, 409, "not_open", NULL, "%s", refusal);
         return;
     }
     if (err == ERR_NOT_FOUND) {

@@ -245,7 +245,7 @@ TEST(kill_9_at_any_moment_of_compaction_loses_nothing) {
     place_close(&killed);
 }
 
-TEST(the_thread_compacts_behind_the_checkpoints_and_finishes_when_the_store_closes) {
+TEST(the_thread_compacts_behind_the_checkpoints_and_what_it_leaves_comes_later) {
     place_t frames;
     place_open(&frames, "frames");
     place_fill(&frames);
@@ -263,6 +263,8 @@ TEST(the_thread_compacts_behind_the_checkpoints_and_finishes_when_the_store_clos
     CHECK_EQUAL(support_finish(&fold), ERR_OK);
     (void)snprintf(path, sizeof path, "%s/seismesh.sqlite", directory);
     support_close(&fold);
+    CHECK(number(path, "SELECT count(*) FROM chunk") > 0);
+    compact(path, 3600, true, &fold.counters); /* at its end the thread has some seconds, not all the time it likes */
     check_same_answers(frames.path, path);
     CHECK(number(path, "SELECT count(*) FROM frame WHERE resolution=10") <= 60);
     support_remove(directory);
@@ -295,5 +297,5 @@ TEST_MAIN(TEST_CASE(chunks_answer_as_the_frames_did_that_they_are_made_of),
           TEST_CASE(late_points_reach_chunks_and_what_is_in_the_end_does_not_depend_on_when),
           TEST_CASE(old_cells_keep_counts_and_sums_and_long_ranges_keep_everything),
           TEST_CASE(kill_9_at_any_moment_of_compaction_loses_nothing),
-          TEST_CASE(the_thread_compacts_behind_the_checkpoints_and_finishes_when_the_store_closes),
+          TEST_CASE(the_thread_compacts_behind_the_checkpoints_and_what_it_leaves_comes_later),
           TEST_CASE(a_frame_that_does_not_read_back_is_left_out_and_counted))
