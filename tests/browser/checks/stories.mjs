@@ -186,7 +186,8 @@ export const stories = async checker => {
       for (const part of ['verified', '✓ helped', '10 % before', '9 suggested, 6 seen applied, 5 verified'])
         assert.ok(text.includes(part), part);
       assert.ok(!text.includes('Take it back'));
-      assert.equal(await page.locator('.decision').count(), 0, 'nothing is left to decide');
+      assert.equal(await page.locator('.decision input').count(), 0, 'nothing is left to accept or dismiss');
+      assert.equal(await page.locator('.decision button').count(), 1, 'the decision can be taken back');
     },
   );
 
