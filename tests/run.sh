@@ -35,18 +35,23 @@ declare -A command=(
 )
 order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger kafka)
 
-# Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
+# Builds the unit tests of a variant and runs them all, two at a time; one that does not end by itself does not stop the
+# others. Each writes to a file of its own, shown when all have ended.
 unit() {
-    local variant=$1 sources targets=() passed=0 failed=0 target line
+    local variant=$1 sources targets=() passed=0 failed=0 target line status out=$logs/unit-$1.d
     mapfile -t sources < <(find tests -name 'test_*.c' -not -path '*/node_modules/*' | sort)
     targets=("${sources[@]/#/$builds/$variant/}")
     targets=("${targets[@]%.c}")
     make --no-print-directory -j2 VARIANT="$variant" BUILD="$builds/$variant" "${targets[@]}" || { echo "the build failed"; return 1; }
+    rm -rf "$out" && mkdir -p "$out"
+    # shellcheck disable=SC2016 # $1 and $2 are the inner shell's
+    printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c \
+        'name=$(tr / _ <<<"$1"); timeout 600 "$1" >"$2/$name" 2>&1; echo $? >"$2/$name.status"' _ {} "$out"
     for target in "${targets[@]}"; do
         echo "== $target"
-        timeout 300 "$target" 2>&1 | tee "$logs/one"
-        local status=${PIPESTATUS[0]}
-        line=$(tail -n 1 "$logs/one")
+        cat "$out/$(tr / _ <<<"$target")"
+        status=$(cat "$out/$(tr / _ <<<"$target").status")
+        line=$(tail -n 1 "$out/$(tr / _ <<<"$target")")
         if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
             passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
             # A sanitizer speaks at the very end: all tests passed, and still.
