@@ -21,7 +21,7 @@ typedef struct {
     const profile_t *before, *now;
     double window_s, slowdown_log; /* least slowdown */
     uint32_t window;
-    uint8_t side; /* 0 server's view, 1 caller's */
+    int side; /* VIEW_SERVER, VIEW_CALLER */
 } comparison_t;
 
 /* Share of the baseline that lies at or above a bin. Where hardly any does, the tail above the 90th percentile goes on
@@ -79,41 +79,58 @@ static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     best->affected_per_minute = affected;
 }
 
-/* True when there was enough to judge. */
-static bool judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, uint32_t window, verdict_t *best) {
+static void judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, uint32_t window, verdict_t *best) {
     static const double quantiles[] = {0.5, 0.9, 0.99, 0};
-    baseline_t baseline;
-    if (!flow_baseline(flow, window, &baseline)) return false;
     histogram_t latencies = {{0}};
     profile_t now, before;
     for (uint32_t i = flow->recent_count - window; i < flow->recent_count; i++)
-        histogram_add(&latencies, role == TRACK_LATENCY ? &flow->recent[i].server : &flow->recent[i].client);
+        flow_recent_add(flow, i, role, &latencies);
     profile_of(&latencies, &now);
-    if (now.above[0] < 1) return false;
+    if (now.above[0] < 1) return;
     flow_latencies(flow, window, role, &latencies);
     profile_of(&latencies, &before);
-    if (before.above[0] < BASELINE_N_MIN) return false;
+    if (before.above[0] < BASELINE_N_MIN) return;
     comparison_t comparison = {.analyzer = analyzer,
                                .flow = flow,
                                .before = &before,
                                .now = &now,
-                               .window_s = window * flow->period_s,
+                               .window_s = window * (double)flow->period_s,
                                .slowdown_log = log1p((FACTOR_MIN - 1) / analyzer->config.sensitivity),
                                .window = window,
-                               .side = role == TRACK_LATENCY ? 0 : 1};
+                               .side = role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER};
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) compare(&comparison, quantiles[i], best);
-    return true;
 }
 
-void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role) {
-    static const uint32_t windows[] = {1, 2, 3, 6};
-    const flow_t *flow = analyzer->subjects[subject].flow;
+/* The screen: compare() says nothing unless the time lost is worth telling, and that needs only the means, which are
+ * known without looking at a distribution. True when the window may have lost that much; the sums that it is computed
+ * from are rounded, so what is close counts as reached. */
+static bool may_have_lost(const analyzer_t *analyzer, const flow_t *flow, const window_t *window, int view) {
+    static const double ROUNDING = 1e-5;
+    double least = analyzer->config.minimum_rate / analyzer->config.sensitivity * LOST_S;
+    double usual = window->now.count[view] * (window->before.seconds[view] / window->before.count[view]);
+    double lost = window->now.seconds[view] - usual, margin = ROUNDING * (window->now.seconds[view] + usual);
+    return !(lost + margin < least * window->buckets * (double)flow->period_s / 60);
+}
+
+void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role, const window_t *windows, uint32_t count) {
+    flow_t *flow = analyzer->subjects[subject].flow;
+    int view = role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER;
+    bool any = false, lost = false;
+    for (uint32_t w = 0; w < count; w++) {
+        const window_t *window = &windows[w];
+        if (!window->enough || window->now.count[view] < 1 || window->before.count[view] < BASELINE_N_MIN) continue;
+        any = true;
+        lost |= may_have_lost(analyzer, flow, window, view);
+    }
+    if (!any) return;
+    track_asked(analyzer, subject, role, true);
+    flow->streak[role] = (uint8_t)(flow->streak[role] << 1);
+    if (!lost) return;
     verdict_t best = {.subject = subject,
                       .track = subject_track(&analyzer->subjects[subject], role),
                       .opens = true,
                       .period_s = flow->period_s};
-    bool judged = false;
-    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
-        if (windows[i] <= flow->recent_count) judged |= judge(analyzer, flow, role, windows[i], &best);
-    if (judged) *verdict_add(analyzer, subject, best.track) = best;
+    for (uint32_t w = 0; w < count; w++)
+        if (windows[w].enough) judge(analyzer, flow, role, windows[w].buckets, &best);
+    if (best.evidence > 0 || best.alone > 0 || best.strange > 0) *verdict_add(analyzer, subject, best.track) = best;
 }

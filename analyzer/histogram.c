@@ -7,7 +7,7 @@ enum {
     FIRST_BIN = 12 << BIN_SCALE, /* index of 2^12 ns at that scale */
 };
 
-static int bin_of(int32_t index, int scale) {
+int histogram_bin(int32_t index, int scale) {
     double at;
     if (scale >= BIN_SCALE)
         at = index >> (scale - BIN_SCALE);
@@ -15,6 +15,20 @@ static int bin_of(int32_t index, int scale) {
         at = floor((index + 0.5) * ldexp(1, BIN_SCALE - scale)); /* the middle of a wider bucket */
     at -= FIRST_BIN;
     return at < 0 ? 0 : at >= HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : (int)at;
+}
+
+/* All buckets that are outside the bins count in the first and the last one: those are found one by one. */
+uint32_t histogram_bin_buckets(int32_t index, int scale) {
+    if (scale <= BIN_SCALE) return 1;
+    uint32_t all = 1U << (scale - BIN_SCALE);
+    return all - ((uint32_t)index & (all - 1));
+}
+
+double histogram_middle(int bin) {
+    static const double middle_s[1 << BIN_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
+                                                    4.4667196729968961e-06, 5.3118548158505354e-06,
+                                                    6.3168955408709260e-06, 7.5120971219326668e-06};
+    return middle_s[bin % (1 << BIN_SCALE)] * (double)(UINT64_C(1) << (bin >> BIN_SCALE));
 }
 
 /* Lower bound in seconds of (a real-valued) bin. */
@@ -26,7 +40,7 @@ void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch) {
     histogram->count[0] += (float)sketch->zeros;
     for (uint32_t i = 0; i < sketch->buckets; i++)
         if (sketch->counts[i] != 0)
-            histogram->count[bin_of(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch->counts[i];
+            histogram->count[histogram_bin(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch->counts[i];
 }
 
 void histogram_add(histogram_t *histogram, const histogram_t *other) {
@@ -82,13 +96,8 @@ void profile_of(const histogram_t *histogram, profile_t *profile) {
 }
 
 double profile_mean(const profile_t *profile) {
-    static const double middle_s[1 << BIN_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
-                                                    4.4667196729968961e-06, 5.3118548158505354e-06,
-                                                    6.3168955408709260e-06, 7.5120971219326668e-06};
     double sum = 0;
-    for (int i = 0; i < HISTOGRAM_BINS; i++)
-        sum += (profile->above[i] - profile->above[i + 1]) * middle_s[i % (1 << BIN_SCALE)] *
-               (double)(UINT64_C(1) << (i >> BIN_SCALE));
+    for (int i = 0; i < HISTOGRAM_BINS; i++) sum += (profile->above[i] - profile->above[i + 1]) * histogram_middle(i);
     return sum / profile->above[0];
 }
 

@@ -13,6 +13,11 @@ typedef struct {
     float count[HISTOGRAM_BINS];
 } histogram_t;
 
+/* The bin of a sketch's bucket, and how many buckets from it on, itself included, lie in the same bin. */
+int histogram_bin(int32_t index, int scale);
+uint32_t histogram_bin_buckets(int32_t index, int scale);
+double histogram_middle(int bin); /* seconds, of an observation that is known to be in the bin */
+
 void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch);
 void histogram_add(histogram_t *histogram, const histogram_t *other);
 void histogram_scale(histogram_t *histogram, double factor);

@@ -120,7 +120,7 @@ void subjects_fini(analyzer_t *analyzer) {
         subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) free(subject->tracks[t].gauge);
         free(subject->tracks);
-        free(subject->flow);
+        flow_free(subject->flow);
     }
     free(analyzer->subjects);
     table_fini(&analyzer->index);

@@ -16,7 +16,7 @@ static bool collect(const flow_t *flow, int64_t now, peer_t *peer) {
         if (now - bucket->bucket >= LATELY_BUCKETS) continue;
         peer->requests += bucket->requests;
         peer->errors += bucket->errors;
-        histogram_add(&peer->latency, &bucket->server);
+        flow_recent_add(flow, i, TRACK_LATENCY, &peer->latency);
         covered_s += flow->period_s;
     }
     peer->rate = covered_s > 0 ? peer->requests / covered_s : 0;

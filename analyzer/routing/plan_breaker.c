@@ -31,7 +31,7 @@ static bool load_of(const flow_t *flow, int64_t onset_ns, load_t *load) {
         if (bucket_end_ns(bucket->bucket) <= onset_ns) continue;
         load->requests += bucket->requests;
         load->errors += bucket->errors;
-        histogram_add(&load->now, &bucket->server);
+        flow_recent_add(flow, i, TRACK_LATENCY, &load->now);
         covered_s += flow->period_s;
     }
     load->rate = covered_s > 0 ? load->requests / covered_s : 0;

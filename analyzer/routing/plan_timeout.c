@@ -79,8 +79,8 @@ static bool add_edge(const subject_t *edge, int64_t onset_ns, waiting_t *waiting
         if (!since(bucket, onset_ns)) continue;
         calls += bucket->requests;
         waiting->errors += bucket->errors;
-        histogram_add(&waits, told ? &bucket->client : &bucket->server);
-        histogram_add(&waiting->served, &bucket->server);
+        flow_recent_add(edge->flow, i, told ? TRACK_CLIENT_LATENCY : TRACK_LATENCY, &waits);
+        flow_recent_add(edge->flow, i, TRACK_LATENCY, &waiting->served);
     }
     if (calls == 0) return true;
     if (histogram_total(&before) < USUAL_MIN) return false;
@@ -138,7 +138,7 @@ static bool caller_hurt(const analyzer_t *analyzer, const waiting_t *waiting, in
         if (!since(&flow->recent[i], onset_ns)) continue;
         caller->requests += flow->recent[i].requests;
         caller->errors += flow->recent[i].errors;
-        histogram_add(&caller->now, &flow->recent[i].server);
+        flow_recent_add(flow, i, TRACK_LATENCY, &caller->now);
     }
     if (caller->requests < CALLS_MIN || histogram_total(&caller->usual_latency) < USUAL_MIN) return false;
     return slower_by(caller) >= HURT_FACTOR;
