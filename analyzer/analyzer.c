@@ -16,6 +16,7 @@ analyzer_t *analyzer_new(const analyzer_config_t *config, analyzer_sink_t sink) 
     analyzer_t *analyzer = memory_new(1, sizeof *analyzer);
     analyzer->config = *config;
     if (!(analyzer->config.sensitivity > 0)) analyzer->config.sensitivity = 1;
+    detect_latency_init(analyzer);
     analyzer->sink = sink;
     analyzer->next_incident = analyzer->next_suggestion = 1;
     analyzer->last_bucket = analyzer->last_data_bucket = INT64_MIN;

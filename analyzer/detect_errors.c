@@ -10,17 +10,15 @@ static const double SHARE_MIN = 0.01; /* added share of failing requests below w
 static const double CLUSTER_PRIOR = 3, SCATTER_MAX = 0.2;
 static const double FAILED_WEIGHT = 2; /* a request that fails is as bad as two that are late */
 static const double SUSPICIOUS = 2;
-static const double TRIES = 0.6; /* log10 of the four windows tried */
-
-/* Evidence below this in every window changes nothing: it joins no incident, and makes no bucket suspicious. */
-static const double NOTHING = 0.7;
+static const double NOTHING = 0.7; /* evidence that joins no incident, and makes no bucket suspicious or deviating */
+static const double TRIES = 0.6;   /* log10 of the four windows tried */
 
 static double evidence_of(const flow_t *flow, const window_t *window) {
     const sums_t *before = &window->before;
     double scatter = fmin((CLUSTER_PRIOR - 1) / fmax(before->requests / window->before_buckets - 1, 1), SCATTER_MAX);
     share_t share = {(before->errors + 0.5) / (before->requests + 1),
                      flow_precision(flow->lumps, flow->lump_weight, scatter, window->buckets, before->requests)};
-    return stats_excess(window->now.errors, window->now.requests, share) - TRIES;
+    return stats_excess_over(window->now.errors, window->now.requests, share, NOTHING + TRIES) - TRIES;
 }
 
 static void judge(const analyzer_t *analyzer, const flow_t *flow, const window_t *window, double evidence,

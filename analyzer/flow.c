@@ -31,7 +31,9 @@ static void usual_widen(usual_t *usual, int first, int end) {
     float *bins = memory_new((size_t)(end - first), sizeof *bins);
     if (usual->width > 0) memcpy(&bins[old_first - first], usual->bins, usual->width * sizeof *bins);
     free(usual->bins);
-    *usual = (usual_t){bins, usual->count, usual->seconds, (uint8_t)first, (uint8_t)(end - first)};
+    usual->bins = bins;
+    usual->first = (uint8_t)first;
+    usual->width = (uint8_t)(end - first);
 }
 
 static void usual_scale(usual_t *usual, float factor) {
@@ -41,6 +43,7 @@ static void usual_scale(usual_t *usual, float factor) {
     }
     usual->count *= factor;
     usual->seconds *= factor;
+    screen_forget(&usual->places);
 }
 
 static void usual_add(usual_t *usual, const stretch_t *bucket, float count, float seconds) {
@@ -50,6 +53,7 @@ static void usual_add(usual_t *usual, const stretch_t *bucket, float count, floa
     for (int i = 0; i < bucket->width; i++) bins[i] += bucket->count[i];
     usual->count += count;
     usual->seconds += seconds;
+    screen_forget(&usual->places);
 }
 
 static void usual_read(const usual_t *usual, histogram_t *out) {
@@ -68,14 +72,18 @@ void usual_set(usual_t *usual, const histogram_t *histogram) {
     }
     usual->count = (float)count;
     usual->seconds = (float)seconds;
+    screen_forget(&usual->places);
+}
+
+static size_t packed_bytes_of(const flow_bucket_t *bucket) {
+    return packing_bytes(bucket->packing[VIEW_SERVER]) + packing_bytes(bucket->packing[VIEW_CALLER]);
 }
 
 /* Where the packed latencies of a recent bucket begin. */
 static size_t packed_at(const flow_t *flow, uint32_t recent, uint8_t view) {
     size_t at = 0;
-    for (uint32_t i = 0; i < recent; i++)
-        at += (size_t)flow->recent[i].packed_bytes[VIEW_SERVER] + flow->recent[i].packed_bytes[VIEW_CALLER];
-    return view == VIEW_SERVER ? at : at + flow->recent[recent].packed_bytes[VIEW_SERVER];
+    for (uint32_t i = 0; i < recent; i++) at += packed_bytes_of(&flow->recent[i]);
+    return view == VIEW_SERVER ? at : at + packing_bytes(flow->recent[recent].packing[VIEW_SERVER]);
 }
 
 void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[static VIEWS]) {
@@ -84,11 +92,11 @@ void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[stat
     size_t bytes = 0;
     flow_bucket_t *bucket = &flow->recent[recent];
     for (int view = 0; view < VIEWS; view++) {
-        size_t here = tally_pack(&latencies[view], packed + bytes);
-        bucket->packed_bytes[view] = (uint16_t)here;
+        bucket->packing[view] = tally_pack(&latencies[view], packed + bytes);
         bucket->count[view] = (float)tally_count(&latencies[view]);
         bucket->seconds[view] = (float)tally_seconds(&latencies[view]);
-        bytes += here;
+        screen_forget(&bucket->places[view]);
+        bytes += packing_bytes(bucket->packing[view]);
     }
     if (flow->packed_bytes + bytes > flow->packed_room) {
         flow->packed_room = (uint16_t)((flow->packed_bytes + bytes + ROOM_STEP) / ROOM_STEP * ROOM_STEP);
@@ -98,22 +106,20 @@ void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[stat
     flow->packed_bytes = (uint16_t)(flow->packed_bytes + bytes);
 }
 
-static void read_recent(const flow_t *flow, uint32_t recent, uint8_t view, stretch_t *out) {
-    packed_read(flow->packed + packed_at(flow, recent, view), flow->recent[recent].packed_bytes[view], out);
+void flow_recent_read(const flow_t *flow, uint32_t recent, uint8_t view, stretch_t *out) {
+    packed_read(flow->recent[recent].packing[view], flow->packed + packed_at(flow, recent, view), out);
 }
 
 void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into) {
     uint8_t view = view_of(role);
-    packed_add(flow->packed + packed_at(flow, recent, view), flow->recent[recent].packed_bytes[view], into);
+    packed_add(flow->recent[recent].packing[view], flow->packed + packed_at(flow, recent, view), into);
 }
 
 /* The tail's share in a bucket, against the baseline's: its cut is found from above, where few bins lie. */
 static void learn_tail(flow_t *flow, int view, const flow_bucket_t *bucket, const stretch_t *latencies) {
     const usual_t *usual = &flow->usual[view];
-    double n = bucket->count[view], total = 0, above = 0, k = 0;
-    if (n < 2) return;
-    for (int i = usual->width; i-- > 0;) total += usual->bins[i];
-    if (total < BASELINE_REQUESTS_MIN) return;
+    double n = bucket->count[view], total = usual->count, above = 0, k = 0;
+    if (n < 2 || total < BASELINE_REQUESTS_MIN) return;
     int cut = usual->first + usual->width;
     for (; cut > usual->first && above + usual->bins[cut - 1 - usual->first] <= (1 - 0.9) * total; cut--)
         above += usual->bins[cut - 1 - usual->first];
@@ -153,7 +159,7 @@ static void learn(flow_t *flow, const flow_bucket_t *bucket, const stretch_t lat
 }
 
 static void drop_oldest(flow_t *flow) {
-    size_t bytes = (size_t)flow->recent[0].packed_bytes[VIEW_SERVER] + flow->recent[0].packed_bytes[VIEW_CALLER];
+    size_t bytes = packed_bytes_of(&flow->recent[0]);
     flow->packed_bytes = (uint16_t)(flow->packed_bytes - bytes);
     if (bytes > 0) memmove(flow->packed, flow->packed + bytes, flow->packed_bytes);
     flow->recent_count--;
@@ -163,7 +169,7 @@ static void drop_oldest(flow_t *flow) {
 static void settle_oldest(flow_t *flow) {
     const flow_bucket_t *oldest = &flow->recent[0];
     stretch_t latencies[VIEWS];
-    for (uint8_t view = 0; view < VIEWS; view++) read_recent(flow, 0, view, &latencies[view]);
+    for (uint8_t view = 0; view < VIEWS; view++) flow_recent_read(flow, 0, view, &latencies[view]);
     /* One strange bucket between usual ones is a habit to be learned; two in a row are not. */
     bool again = flow->before_suspicious || (flow->recent_count > 1 && flow->recent[1].suspicious);
     bool blip = oldest->suspicious && !again && flow->recent_count > 1;
@@ -209,7 +215,7 @@ void flow_free(flow_t *flow) {
     free(flow);
 }
 
-static bool accepted(const flow_bucket_t *bucket) {
+bool flow_accepted(const flow_bucket_t *bucket) {
     return !bucket->suspicious && !bucket->held;
 }
 
@@ -236,7 +242,7 @@ uint32_t flow_windows(const flow_t *flow, window_t windows[static WINDOWS]) {
         before.seconds[view] = flow->usual[view].seconds;
     }
     for (uint32_t i = 0; i < flow->recent_count; i++) {
-        if (!accepted(&flow->recent[i])) continue;
+        if (!flow_accepted(&flow->recent[i])) continue;
         sums_add(&before, &flow->recent[i], 1);
         buckets++;
     }
@@ -244,7 +250,7 @@ uint32_t flow_windows(const flow_t *flow, window_t windows[static WINDOWS]) {
     for (uint32_t i = 0; i < flow->recent_count; i++) {
         const flow_bucket_t *bucket = &flow->recent[flow->recent_count - 1 - i];
         sums_add(&now, bucket, 1);
-        if (accepted(bucket)) {
+        if (flow_accepted(bucket)) {
             sums_add(&before, bucket, -1);
             buckets--;
         }
@@ -258,7 +264,7 @@ bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {
     *out = (baseline_t){flow->requests, flow->errors, flow->buckets};
     for (uint32_t i = 0; i + window < flow->recent_count; i++) {
         const flow_bucket_t *bucket = &flow->recent[i];
-        if (!accepted(bucket)) continue;
+        if (!flow_accepted(bucket)) continue;
         out->requests += bucket->requests;
         out->errors += bucket->errors;
         out->buckets++;
@@ -269,7 +275,7 @@ bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out) {
 void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out) {
     usual_read(&flow->usual[view_of(role)], out);
     for (uint32_t i = 0; i + window < flow->recent_count; i++)
-        if (accepted(&flow->recent[i])) flow_recent_add(flow, i, role, out);
+        if (flow_accepted(&flow->recent[i])) flow_recent_add(flow, i, role, out);
 }
 
 double flow_precision(double lumps, double weight, double prior, uint32_t window, double baseline_n) {

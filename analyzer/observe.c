@@ -5,9 +5,10 @@
 #include "collector/dialect/dialect.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 
-enum { AHEAD = 8 }; /* cells whose memory is fetched while others are read */
+enum { AHEAD = 8, CACHE_LINE = 64 }; /* cells and subjects whose memory is fetched while others are read */
 
 /* The subject that an entity belongs to; false for kinds that are not followed. */
 static bool key_of(const entity_key_t *entity, subject_key_t *key) {
@@ -214,11 +215,45 @@ static void observation_reset(observation_t *observation) {
     for (int view = 0; view < VIEWS; view++) tally_clear(&observation->latencies[view]);
 }
 
+/* What lies behind pointers is far away in memory: first the subject's and the cells' own fields are brought near, some
+ * subjects later what those point to. */
+static void fetch_near(const analyzer_t *analyzer, uint32_t subject, const bucket_t *cells) {
+    const source_t *source = &analyzer->sources[subject];
+    if (source->chain == 0) return;
+    const char *flow = (const char *)analyzer->subjects[subject].flow;
+    for (size_t at = 0; flow != NULL && at < sizeof(flow_t); at += CACHE_LINE) __builtin_prefetch(flow + at, 1);
+    const char *cell = (const char *)cells->cells[analyzer->links[source->chain - 1].place];
+    for (size_t at = 0; at < offsetof(cell_t, gauges); at += CACHE_LINE) __builtin_prefetch(cell + at);
+}
+
+static void fetch_counts(const sketch_t *sketch) {
+    enum { LINES = 12 }; /* then the processor has understood */
+    const char *counts = (const char *)sketch->counts;
+    size_t bytes = sketch->buckets * sizeof *sketch->counts;
+    for (size_t at = 0; at < bytes && at < LINES * CACHE_LINE; at += CACHE_LINE) __builtin_prefetch(counts + at);
+}
+
+static void fetch_far(const analyzer_t *analyzer, uint32_t subject, const bucket_t *cells) {
+    const source_t *source = &analyzer->sources[subject];
+    if (source->chain == 0) return;
+    const cell_t *cell = cells->cells[analyzer->links[source->chain - 1].place];
+    fetch_counts(&cell->ok);
+    fetch_counts(&cell->client);
+    const flow_t *flow = analyzer->subjects[subject].flow;
+    if (flow == NULL) return;
+    for (size_t at = 0; at < flow->packed_bytes; at += CACHE_LINE) __builtin_prefetch(flow->packed + at, 1);
+    for (int view = 0; view < VIEWS; view++)
+        for (size_t at = 0; at < flow->usual[view].width * sizeof(float); at += CACHE_LINE)
+            __builtin_prefetch((const char *)flow->usual[view].bins + at, 1);
+}
+
 /* Subject by subject, so that what is learned about one depends on no other's place in the bucket. */
 static void observe_subjects(analyzer_t *analyzer, const bucket_t *cells, int64_t bucket, observation_tick_t *tick) {
     observation_t *observation = &analyzer->observation;
     for (uint32_t subject = 0; subject < analyzer->subject_count; subject++) {
         const source_t *source = source_of(analyzer, subject);
+        if (subject + 2 * AHEAD < analyzer->subject_count) fetch_near(analyzer, subject + 2 * AHEAD, cells);
+        if (subject + AHEAD < analyzer->subject_count) fetch_far(analyzer, subject + AHEAD, cells);
         if (source->chain == 0 && source->told == 0) continue;
         observation_reset(observation);
         observe_cells(analyzer, source, cells);

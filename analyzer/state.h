@@ -72,14 +72,21 @@ typedef struct {
 /* Latencies are seen by two: the serving side, and the caller. */
 enum { VIEW_SERVER, VIEW_CALLER, VIEWS };
 
+/* Where the quantiles of a distribution lie, roughly (screen.c): computed when first asked for. */
+enum { PLACES = 3 };
+typedef struct {
+    uint8_t at[PLACES];
+} places_t;
+
 /* One bucket that waits. Its latencies are packed in the flow. */
 typedef struct {
     int32_t bucket;
     bool suspicious; /* strange by itself */
     bool held;       /* its service was in an incident: never to become part of the baseline */
-    uint16_t packed_bytes[VIEWS];
+    packing_t packing[VIEWS];
     float requests, errors;
     float count[VIEWS], seconds[VIEWS]; /* how many latencies; all of them together, each as the middle of its bin */
+    places_t places[VIEWS];
 } flow_bucket_t;
 
 /* Latencies of a baseline, decayed: as many bins as were ever needed. */
@@ -87,6 +94,7 @@ typedef struct {
     float *bins; /* owned; the first is bin `first` */
     float count, seconds;
     uint8_t first, width;
+    places_t places;
 } usual_t;
 
 /* Counted requests of a subject. It is read and written in every tick, so it is small: what is needed to see that
@@ -192,6 +200,7 @@ typedef struct {
 
 struct analyzer {
     analyzer_config_t config;
+    double slower_bins, least_lost_s; /* of the configuration: slowdown, and seconds lost a minute, worth telling */
     analyzer_sink_t sink;
     const shard_t *shard; /* during a tick only */
     subject_t *subjects;
@@ -256,9 +265,11 @@ typedef struct {
     double requests, errors, buckets;
 } baseline_t;
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
+bool flow_accepted(const flow_bucket_t *bucket); /* neither suspicious nor held */
 /* The latencies of the same buckets, `role` TRACK_LATENCY or TRACK_CLIENT_LATENCY. */
 void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out);
 /* Adds the latencies of one of the recent buckets. */
+void flow_recent_read(const flow_t *flow, uint32_t recent, uint8_t view, stretch_t *out);
 void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into);
 /* For the codec: the baseline's latencies, and a recent bucket's, given whole. Buckets come oldest first. */
 void usual_set(usual_t *usual, const histogram_t *histogram);
@@ -277,7 +288,12 @@ typedef struct {
 } window_t;
 uint32_t flow_windows(const flow_t *flow, window_t windows[static WINDOWS]); /* how many there are */
 
+/* screen.c: false when the exact comparison of a window's latencies cannot find anything. */
+void screen_forget(places_t *places); /* of a distribution that changed */
+bool screen_latency(const analyzer_t *analyzer, flow_t *flow, const window_t *window, int view);
+
 void detect_errors(analyzer_t *analyzer, uint32_t subject, const window_t *windows, uint32_t count);
+void detect_latency_init(analyzer_t *analyzer);
 void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role, const window_t *windows, uint32_t count);
 
 /* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the

@@ -1,15 +1,15 @@
 /* tally: the latencies of one subject in one bucket of time, counted in the histogram's bins while the bucket is read,
- * and packed into few bytes to be remembered: the first bin that is not empty, then the counts from there to the last
- * one, as varints. No latencies are no bytes. */
+ * and packed to be remembered: the counts from the first bin that is not empty to the last one, in as many bytes each
+ * as the largest of them needs (1, 2 or 4). What is packed is unpacked many at a time, which varints cannot be. */
 #ifndef SEISMESH_ANALYZER_TALLY_H
 #define SEISMESH_ANALYZER_TALLY_H
 
 #include "analyzer/histogram.h"
 
-enum { PACKED_BYTES_MAX = 1 + HISTOGRAM_BINS * 10 };
+enum { PACKED_BYTES_MAX = HISTOGRAM_BINS * 4 };
 
 typedef struct {
-    uint64_t count[HISTOGRAM_BINS]; /* 0 outside [first, end) */
+    uint32_t count[HISTOGRAM_BINS]; /* 0 outside [first, end); at most UINT32_MAX */
     int first, end;                 /* equal when empty */
 } tally_t;
 
@@ -22,7 +22,16 @@ void tally_add_histogram(tally_t *tally, const histogram_t *histogram);
 double tally_count(const tally_t *tally);
 double tally_seconds(const tally_t *tally); /* all of them together, each as the middle of its bin */
 
-size_t tally_pack(const tally_t *tally, uint8_t out[static PACKED_BYTES_MAX]); /* bytes written */
+/* Which bins are packed, and in how many bytes each. */
+typedef struct {
+    uint8_t first, width, size;
+} packing_t;
+
+static inline size_t packing_bytes(packing_t packing) {
+    return (size_t)packing.width * packing.size;
+}
+
+packing_t tally_pack(const tally_t *tally, uint8_t out[static PACKED_BYTES_MAX]);
 
 /* Counts of a stretch of bins. */
 typedef struct {
@@ -30,7 +39,7 @@ typedef struct {
     int first, width;
 } stretch_t;
 
-void packed_read(const uint8_t *packed, size_t bytes, stretch_t *out);
-void packed_add(const uint8_t *packed, size_t bytes, histogram_t *into);
+void packed_read(packing_t packing, const uint8_t *packed, stretch_t *out);
+void packed_add(packing_t packing, const uint8_t *packed, histogram_t *into);
 
 #endif
