@@ -65,10 +65,14 @@ static double prior_spread(const track_t *track, double n) {
 }
 
 /* The values that are usual: those accepted, and the newest one unless it is strange. */
+static bool pending_is_usual(const gauge_track_t *gauge) {
+    return !isnan(gauge->pending) && !gauge->pending_suspicious && !gauge->held;
+}
+
 static uint32_t usual_values(const gauge_track_t *gauge, double values[static GAUGE_HISTORY + 1]) {
     uint32_t count = 0;
     for (; count < gauge->count; count++) values[count] = gauge->history[count];
-    if (!isnan(gauge->pending) && !gauge->pending_suspicious && !gauge->held) values[count++] = gauge->pending;
+    if (pending_is_usual(gauge)) values[count++] = gauge->pending;
     return count;
 }
 
@@ -122,20 +126,36 @@ static bool worth_telling(const analyzer_t *analyzer, const track_t *track, cons
             verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
 }
 
+/* False when the value cannot be worth telling, whatever the spread: most of what is usual lies so near below it, or
+ * above, that the median does, too. That much is seen by counting, without putting the history in order. */
+static bool may_stand_out(const analyzer_t *analyzer, const track_t *track, double read) {
+    const gauge_track_t *gauge = track->gauge;
+    float limit = (float)(read - readings[track->role].effect / analyzer->config.sensitivity + 1e-5 * (1 + fabs(read)));
+    uint32_t near = 0, count = gauge->count;
+    for (uint32_t i = 0; i < gauge->count; i++) near += gauge->history[i] > limit;
+    if (pending_is_usual(gauge)) {
+        near += gauge->pending > (double)limit;
+        count++;
+    }
+    return near < count / 2 + 1;
+}
+
 /* True when the value is suspicious even alone. */
 static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double value, double rate) {
     const track_t *track = &analyzer->subjects[subject].tracks[index];
     gauge_track_t *gauge = track->gauge;
     uint8_t role = track->role;
     double n = isnan(rate) ? NAN : rate / 60 * gauge->period_s; /* requests behind the point */
-    level_t level;
-    if (!level_of(track, n, &level)) return false;
+    if (gauge->count + (pending_is_usual(gauge) ? 1U : 0U) < HISTORY_MIN) return false;
     bool opens =
         readings[role].opens && (role != TRACK_CLIENT_LATENCY || analyzer->subjects[subject].key.kind == ENTITY_EDGE);
     track_asked(analyzer, subject, role, opens);
     track_judged(analyzer, subject, index);
     gauge->streak = (uint8_t)(gauge->streak << 1);
-    double read = read_value(role, value), z = (read - level.median) / level.spread;
+    double read = read_value(role, value);
+    level_t level;
+    if (!may_stand_out(analyzer, track, read) || !level_of(track, n, &level)) return false;
+    double z = (read - level.median) / level.spread;
     if (!(z > 0)) return false;
     double expected = value_of(role, level.median), observed = role == TRACK_GAUGE_FAILURES ? 1 - value : value;
     verdict_t verdict = {

@@ -6,7 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BASELINE_S = 60, BASELINE_BUCKETS_MIN = 2, BASELINE_REQUESTS_MIN = 8, STALE_S = 3600, STALE_PERIODS = 60 };
+enum {
+    BASELINE_S = 60,
+    BASELINE_BUCKETS_MIN = 2,
+    BASELINE_REQUESTS_MIN = 8,
+    STALE_S = 3600,
+    STALE_PERIODS = 60,
+    FADE_BUCKETS = 1024
+};
 
 static const double PRIOR_WEIGHT = 100;
 static const float FORGET = 0.99904F; /* 2^(-1/720): per bucket learned */
@@ -37,13 +44,16 @@ static void usual_widen(usual_t *usual, int first, int end) {
 }
 
 static void usual_scale(usual_t *usual, float factor) {
-    for (int i = 0; i < usual->width; i++) {
-        float count = usual->bins[i] * factor;
-        usual->bins[i] = count < FADED ? 0 : count;
-    }
+    for (int i = 0; i < usual->width; i++) usual->bins[i] *= factor;
     usual->count *= factor;
     usual->seconds *= factor;
     screen_forget(&usual->places);
+}
+
+/* Numbers that went on shrinking would at last be too small to compute with quickly. */
+static void usual_fade(usual_t *usual) {
+    for (int i = 0; i < usual->width; i++)
+        if (usual->bins[i] < FADED) usual->bins[i] = 0;
 }
 
 static void usual_add(usual_t *usual, const stretch_t *bucket, float count, float seconds) {
@@ -152,6 +162,7 @@ static void learn(flow_t *flow, const flow_bucket_t *bucket, const stretch_t lat
     flow->buckets = flow->buckets * FORGET + 1;
     for (int view = 0; view < VIEWS; view++) {
         usual_scale(&flow->usual[view], FORGET);
+        if (bucket->bucket % FADE_BUCKETS == 0) usual_fade(&flow->usual[view]);
         usual_add(&flow->usual[view], &latencies[view], bucket->count[view], bucket->seconds[view]);
     }
     if (flow->period_s > 0 && bucket->requests / flow->period_s > flow->highest_rate)

@@ -1,5 +1,5 @@
-/* Most series, in most ticks, have nothing unusual, and this is seen without looking at their distributions. A window of
- * the newest requests is compared with the baseline exactly (detect_latency.c) only if it passes two conditions that
+/* Most series, in most ticks, have nothing unusual, and this is seen without looking at their distributions. A window
+ * of the newest requests is compared with the baseline exactly (detect_latency.c) only if it passes two conditions that
  * whatever is told there has to meet:
  *
  *   the time lost in a minute may be worth telling: known from the means;
@@ -7,7 +7,8 @@
  *   the greatest of its parts', so that of the window is at most the greatest of its buckets', and that of what was
  *   before at least the least among the baseline's and the older buckets'.
  *
- * Quantiles of the parts are kept as bytes: PLACE_STEPS a bin, rounded down. Both conditions leave room for rounding. */
+ * Quantiles of the parts are kept as bytes: PLACE_STEPS a bin, rounded down. Both conditions leave room for rounding.
+ */
 #include "analyzer/state.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 #include "analyzer/tally.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 void tally_clear(tally_t *tally) {
@@ -20,37 +21,38 @@ static void add(tally_t *tally, int bin, uint64_t more) {
     tally->count[bin] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-/* A sketch of full resolution has sixteen buckets in a bin. They are added four at a time in 32 bits, which holds while
- * all of them are small. */
-typedef uint32_t four_t __attribute__((vector_size(16)));
-enum { WHOLE = 16, SMALL_BITS = 28 };
-
-static uint64_t sum_of(const uint32_t *counts, uint32_t count) {
-    uint64_t sum = 0;
-    if (count == WHOLE) {
-        four_t four[4];
-        memcpy(four, counts, sizeof four);
-        four_t all = (four[0] | four[1]) | (four[2] | four[3]), sums = (four[0] + four[1]) + (four[2] + four[3]);
-        if (((all[0] | all[1] | all[2] | all[3]) >> SMALL_BITS) == 0)
-            return (uint64_t)sums[0] + sums[1] + sums[2] + sums[3];
-    }
-    for (uint32_t i = 0; i < count; i++) sum += counts[i];
-    return sum;
+/* Sixteen counts, the buckets of a bin in a sketch of full resolution, whose sum fits in 32 bits: four at a time, then
+ * the lanes two by two. */
+static uint32_t sum_of_16(const uint32_t counts[static 16]) {
+    typedef uint32_t four_t __attribute__((vector_size(16)));
+    four_t four[4];
+    uint64_t pairs[2];
+    memcpy(four, counts, sizeof four);
+    four[0] = (four[0] + four[1]) + (four[2] + four[3]);
+    memcpy(pairs, four, sizeof pairs);
+    pairs[0] += pairs[1];
+    return (uint32_t)pairs[0] + (uint32_t)(pairs[0] >> 32);
 }
 
 /* The sketch's buckets are read bin by bin: those of a bin are neighbours. */
 void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
+    enum { WHOLE = 16 };
+    int first = HISTOGRAM_BINS, last = 0;
     if (sketch->zeros > 0) {
         add(tally, 0, sketch->zeros);
-        widen(tally, 0, 1);
+        first = 0;
     }
-    int first = HISTOGRAM_BINS, last = 0;
+    bool small = sketch->count <= UINT32_MAX;
     const uint32_t *counts = sketch->counts;
     for (uint32_t i = 0, here; i < sketch->buckets; i += here) {
         int32_t index = sketch->offset + (int32_t)i;
+        uint64_t sum = 0;
         here = histogram_bin_buckets(index, sketch->scale);
         if (here > sketch->buckets - i) here = sketch->buckets - i;
-        uint64_t sum = sum_of(counts + i, here);
+        if (here == WHOLE && small)
+            sum = sum_of_16(counts + i);
+        else
+            for (uint32_t k = i; k < i + here; k++) sum += counts[k];
         if (sum == 0) continue;
         int bin = histogram_bin(index, sketch->scale);
         add(tally, bin, sum);

@@ -1,5 +1,5 @@
 /* What the analyzer costs: a mesh of SERVICES services in a ring, each called by two others, every series with counts
- * in every bucket and four gauges a minute; healthy, then with one service slow. Services differ in rate (0.2 to 500
+ * in every bucket and four gauges a minute; healthy, then with one service slow. Services differ in rate (0.05 to 100
  * requests a second), latency (medians of 2 to 200 ms, spread by a factor of e) and share of errors (none to 1 %), and
  * all of it is drawn anew in every bucket. A series is one signal of one subject that is judged: errors, latency,
  * latency as callers see it, a gauge. Prints CPU time per series and tick, and memory per series.
@@ -71,7 +71,7 @@ static uint64_t poisson(bench_t *bench, double mean) {
 /* Log-normal latencies, drawn slice by slice of the normal distribution, a quarter of its deviation wide. */
 static void calls(bench_t *bench, cell_t *cell, uint32_t service, double slowdown, bool edge) {
     enum { SLICES = 28 };
-    double mean = 10 * 0.2 * pow(2500, trait(service, 1)) * (edge ? 0.5 : 1);
+    double mean = 10 * 0.05 * pow(2000, trait(service, 1)) * (edge ? 0.5 : 1);
     double median_ns = 2e6 * pow(100, trait(service, 2)) * slowdown, failing = trait(service, 3) * 0.01;
     for (int i = -SLICES / 2; i < SLICES / 2; i++) {
         uint64_t count = poisson(bench, mean * 0.5 * (erf((i + 1) / 4.0 * M_SQRT1_2) - erf(i / 4.0 * M_SQRT1_2)));
