@@ -80,6 +80,7 @@ static void tick_flow(analyzer_t *analyzer, uint32_t index, const observation_t 
     flow_t *flow = subject_flow(analyzer, subject);
     if (flow == NULL) return;
     if (observation->entity != 0) subject->entity = observation->entity;
+    if (observation->latencies[VIEW_CALLER].end > 0) (void)subject_waited(analyzer, subject);
     if (flow_push(flow, observation, bucket)) memset(flow->streak, 0, sizeof flow->streak);
     window_t windows[WINDOWS];
     uint32_t count = flow_windows(flow, windows);
@@ -87,7 +88,7 @@ static void tick_flow(analyzer_t *analyzer, uint32_t index, const observation_t 
     track_judged(analyzer, index, NO_INDEX);
     detect_errors(analyzer, index, windows, count);
     detect_latency(analyzer, index, TRACK_LATENCY, windows, count);
-    detect_latency(analyzer, index, TRACK_CLIENT_LATENCY, windows, count);
+    if (flow->waited) detect_latency(analyzer, index, TRACK_CLIENT_LATENCY, windows, count);
 }
 
 void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket, const bucket_t *cells) {

@@ -8,7 +8,8 @@
  *   varint n open incidents
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
- * learned anew, all else goes on.
+ * learned anew, all else goes on. Up to version 2 every subject with counts had a track of its callers' latency, told
+ * or not.
  *
  * One list of fields serves both directions, so that they cannot drift apart. */
 #include "analyzer/state.h"
@@ -18,7 +19,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { VERSION = 2, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+enum { VERSION = 3, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
 
 /* A field list is walked with `out` set (writing) or with `in` set (reading). */
 typedef struct {
@@ -103,12 +104,16 @@ static void walk_real(walk_t *walk, float *value) {
     *value = (float)wide;
 }
 
+/* The sums are of the bins, but rounded on another way. Version 2 did not have them. */
 static void walk_usual(walk_t *walk, flow_t *flow, uint8_t role) {
+    usual_t *usual = &flow->usual[role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER];
     histogram_t latencies = {{0}};
     if (walk->out != NULL) flow_latencies(flow, flow->recent_count, role, &latencies);
     walk_histogram(walk, &latencies);
-    if (walk->in != NULL && walk->ok)
-        usual_set(&flow->usual[role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER], &latencies);
+    if (walk->in != NULL && walk->ok) usual_set(usual, &latencies);
+    if (walk->version < 3) return;
+    walk_f32(walk, &usual->count);
+    walk_f32(walk, &usual->seconds);
 }
 
 static void walk_bucket(walk_t *walk, flow_t *flow, uint32_t recent) {
@@ -231,8 +236,9 @@ static void walk_subject(walk_t *walk, subject_t *subject) {
     }
     for (uint32_t i = 0; i < subject->track_count && walk->ok; i++)
         walk_track(walk, subject->flow, &subject->tracks[i]);
-    for (uint8_t role = TRACK_ERRORS; flow && role <= TRACK_CLIENT_LATENCY; role++)
-        if (subject_track(subject, role) == NO_INDEX) walk->ok = false;
+    if (!flow || walk->in == NULL || !walk->ok) return;
+    walk->ok = subject_track(subject, TRACK_ERRORS) != NO_INDEX && subject_track(subject, TRACK_LATENCY) != NO_INDEX;
+    subject->flow->waited = subject_track(subject, TRACK_CLIENT_LATENCY) != NO_INDEX;
 }
 
 static void walk_blame(walk_t *walk, blame_t *blame) {

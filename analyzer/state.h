@@ -106,6 +106,7 @@ typedef struct {
     float tail_lumps[VIEWS], tail_weight[VIEWS]; /* the same of the share above the 90th percentile */
     float highest_rate;                          /* requests/s borne in any bucket without errors beyond the usual */
     float period_s;         /* of the counts: a bucket, or the spacing of the gauges they came from */
+    bool waited;            /* callers told their view, so that there is a track of it */
     bool before_suspicious; /* the bucket settled last */
     uint8_t recent_count;
     uint8_t streak[VIEWS + 1];          /* by role: bits of the last eight judgements, newest lowest: 1 = suspicious */
@@ -235,7 +236,9 @@ uint32_t subject_find(const analyzer_t *analyzer, const subject_key_t *key); /* 
 uint32_t subject_intern(analyzer_t *analyzer, const subject_key_t *key);     /* NO_INDEX when full */
 uint32_t subject_add(analyzer_t *analyzer, const subject_key_t *key);        /* appends without looking */
 flow_t *subject_flow(analyzer_t *analyzer, subject_t *subject);              /* makes it; NULL when full */
-uint32_t subject_track(const subject_t *subject, uint8_t role);              /* index of a track of counted requests */
+bool subject_waited(analyzer_t *analyzer,
+                    subject_t *subject); /* makes the track of callers' latency; false when full */
+uint32_t subject_track(const subject_t *subject, uint8_t role); /* index of a track of counted requests */
 track_t *subject_gauge(analyzer_t *analyzer, subject_t *subject,
                        uint32_t signal); /* made when absent; NULL when full */
 void subjects_fini(analyzer_t *analyzer);

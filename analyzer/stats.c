@@ -36,15 +36,21 @@ static double log_exactly(double k, double n, double alpha, double beta) {
 
 /* Sums the tail term by term from the observed count outwards. Terms fall fast there, so few are needed; the ratio of
  * neighbours is exact and saves the gamma functions. Each term can only lower the evidence: once it is below `least`
- * it stays so. Returns log10(1/p). */
+ * it stays so. Where counts are so large that many terms would be needed, the rest is taken as falling no faster than
+ * it does there, which makes the evidence a little less. Returns log10(1/p). */
 static double upper_tail(double k, double n, double alpha, double beta, double least) {
+    enum { TERMS_MAX = 1000 };
     static const double LN_10 = 2.302585092994046;
     double first = log_exactly(k, n, alpha, beta);
-    double sum = 1, term = 1, enough = exp(fmin(-least * LN_10 - first, 700));
-    for (double x = k; x < n && term > sum * 1e-9 && sum <= enough; x++) {
-        term *= (n - x) * (x + alpha) / ((x + 1) * (n - x - 1 + beta));
+    double sum = 1, term = 1, ratio = 0, enough = exp(fmin(-least * LN_10 - first, 700));
+    int i = 0;
+    for (; i < TERMS_MAX && k + i < n && term > sum * 1e-9 && sum <= enough; i++) {
+        double x = k + i;
+        ratio = (n - x) * (x + alpha) / ((x + 1) * (n - x - 1 + beta));
+        term *= ratio;
         sum += term;
     }
+    if (i == TERMS_MAX) sum += ratio < 1 ? term * ratio / (1 - ratio) : INFINITY;
     double evidence = -(first + log(sum)) / LN_10;
     return evidence > 0 ? evidence : 0;
 }
