@@ -1,5 +1,6 @@
 #include "analyzer/analyzer.h"
 
+#include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
 #include "base/memory.h"
 
@@ -20,6 +21,7 @@ analyzer_t *analyzer_new(const analyzer_config_t *config, analyzer_sink_t sink) 
     analyzer->sink = sink;
     analyzer->next_incident = analyzer->next_suggestion = 1;
     analyzer->last_bucket = analyzer->last_data_bucket = INT64_MIN;
+    analyzer->verifier = verifier_new();
     return analyzer;
 }
 
@@ -34,6 +36,7 @@ void analyzer_free(analyzer_t *analyzer) {
     free(analyzer->told);
     free(analyzer->cell_subjects);
     free(analyzer->by_entity);
+    verifier_free(analyzer->verifier);
     free(analyzer);
 }
 
@@ -104,6 +107,7 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
         observe(analyzer, bucket, cells, tick_flow);
     }
     incidents_tick(analyzer, bucket_end_ns(bucket));
+    verify_tick(analyzer, bucket, cells);
     analyzer->shard = NULL;
 }
 

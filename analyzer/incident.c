@@ -255,9 +255,7 @@ static bool *find_sick(analyzer_t *analyzer, int64_t now_ns) {
 }
 
 /* What belongs to a service in an incident is not learned. */
-static void hold(analyzer_t *analyzer, int64_t now_ns) {
-    if (analyzer->open_count == 0) return;
-    bool *sick = find_sick(analyzer, now_ns);
+static void hold(analyzer_t *analyzer, const bool *sick) {
     for (uint32_t i = 0; i < analyzer->judged_count; i++) {
         const judged_t *judged = &analyzer->judged[i];
         subject_t *subject = &analyzer->subjects[judged->subject];
@@ -267,25 +265,34 @@ static void hold(analyzer_t *analyzer, int64_t now_ns) {
         else
             subject->flow->recent[subject->flow->recent_count - 1].held = true;
     }
-    free(sick);
 }
 
 /* Nor is what is suspicious. */
-static void suspect(analyzer_t *analyzer) {
+static void suspect(const analyzer_t *analyzer, const verdict_t *verdict, bool sick) {
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
+    if (gauge != NULL) {
+        gauge->pending_suspicious |= verdict->suspicious;
+        return;
+    }
+    flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
+    end[-1].suspicious |= verdict->suspicious;
+    /* The buckets that the verdict is about are of the incident, too, also those before it was opened: else the first of
+     * them, strange and alone, would become a habit of the series. */
+    for (uint32_t b = 1; sick && b <= verdict->strange; b++) end[-(int64_t)b].held = true;
+    /* Sparse calls are strange together before one bucket of them is. */
+    for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
+        end[-(int64_t)b].suspicious = true;
+}
+
+static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
+    bool *sick = analyzer->open_count > 0 ? find_sick(analyzer, now_ns) : NULL;
+    if (sick != NULL) hold(analyzer, sick);
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         const verdict_t *verdict = &analyzer->verdicts.items[i];
-        subject_t *subject = &analyzer->subjects[verdict->subject];
-        gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
-        if (gauge != NULL) {
-            gauge->pending_suspicious |= verdict->suspicious;
-            continue;
-        }
-        flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
-        end[-1].suspicious |= verdict->suspicious;
-        /* Sparse calls are strange together before one bucket of them is. */
-        for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
-            end[-(int64_t)b].suspicious = true;
+        suspect(analyzer, verdict, sick != NULL && sick[analyzer->subjects[verdict->subject].key.service]);
     }
+    free(sick);
 }
 
 static void tell_incident(const analyzer_t *analyzer, const incident_t *incident) {
@@ -398,8 +405,7 @@ void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
     uint64_t before = analyzer->next_incident;
     correct(analyzer);
     join(analyzer, now_ns);
-    hold(analyzer, now_ns);
-    suspect(analyzer);
+    hold_back(analyzer, now_ns);
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
         incident_t *incident = &analyzer->open[i];
         if (quiet_from(analyzer, incident->id) < now_ns) {
