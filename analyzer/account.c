@@ -67,7 +67,7 @@ static bool version_shows(const subject_t *version, const track_t *like, uint64_
     for (uint32_t i = 0; i < version->flow->recent_count; i++) {
         requests += version->flow->recent[i].requests;
         errors += version->flow->recent[i].errors;
-        histogram_add(&latencies, &version->flow->recent[i].server);
+        flow_recent_add(version->flow, i, TRACK_LATENCY, &latencies);
     }
     if (like->role == TRACK_ERRORS) return requests > 0 && errors / requests > like->trouble.high;
     double median = histogram_quantile(&latencies, 0.5);

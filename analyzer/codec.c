@@ -10,6 +10,8 @@
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
  * learned anew, all else goes on. Versions 1 and 2 did not note when a subject was first seen, nor answers of people.
+ * Up to version 3 every subject with counts had a track of its callers' latency, told or not, and there were no sums of
+ * its latencies.
  *
  * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
 #include "analyzer/routing/verify.h"
@@ -20,27 +22,64 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { VERSION = 3, VERSION_OLDEST = 1, VERSION_FOLLOWS = 3, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
+enum {
+    VERSION = 4,
+    VERSION_OLDEST = 1,
+    VERSION_FOLLOWS = 3,
+    VERSION_SUMS = 4,
+    NAME_ID_MAX = 1 << 24,
+    SUBJECT_BYTES_MIN = 8
+};
+
+/* A real that is remembered as a float. */
+static void walk_real(walk_t *walk, float *value) {
+    double wide = *value;
+    walk_f64(walk, &wide);
+    *value = (float)wide;
+}
+
+/* The sums are of the bins, but rounded on another way. */
+static void walk_usual(walk_t *walk, flow_t *flow, uint8_t role) {
+    usual_t *usual = &flow->usual[role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER];
+    histogram_t latencies = {{0}};
+    if (walk->out != NULL) flow_latencies(flow, flow->recent_count, role, &latencies);
+    walk_histogram(walk, &latencies);
+    if (walk->in != NULL && walk->ok) usual_set(usual, &latencies);
+    if (walk->version < VERSION_SUMS) return;
+    walk_f32(walk, &usual->count);
+    walk_f32(walk, &usual->seconds);
+}
+
+static void walk_bucket(walk_t *walk, flow_t *flow, uint32_t recent) {
+    flow_bucket_t *bucket = &flow->recent[recent];
+    int64_t number = bucket->bucket;
+    walk_i64(walk, &number);
+    if (number < INT32_MIN || number > INT32_MAX) walk->ok = false;
+    bucket->bucket = walk->ok ? (int32_t)number : 0;
+    walk_bool(walk, &bucket->suspicious);
+    walk_bool(walk, &bucket->held);
+    walk_real(walk, &bucket->requests);
+    walk_real(walk, &bucket->errors);
+    tally_t latencies[VIEWS] = {0};
+    for (uint8_t role = TRACK_LATENCY; role <= TRACK_CLIENT_LATENCY; role++) {
+        histogram_t histogram = {{0}};
+        if (walk->out != NULL) flow_recent_add(flow, recent, role, &histogram);
+        walk_histogram(walk, &histogram);
+        tally_add_histogram(&latencies[role - TRACK_LATENCY], &histogram);
+    }
+    if (walk->in != NULL && walk->ok) flow_recent_set(flow, recent, latencies);
+}
 
 static void walk_flow(walk_t *walk, flow_t *flow) {
-    double *reals[] = {&flow->requests,       &flow->errors,        &flow->buckets,       &flow->lumps,
-                       &flow->lump_weight,    &flow->tail_lumps[0], &flow->tail_lumps[1], &flow->tail_weight[0],
-                       &flow->tail_weight[1], &flow->highest_rate,  &flow->period_s};
-    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f64(walk, reals[i]);
+    float *reals[] = {&flow->requests,       &flow->errors,        &flow->buckets,       &flow->lumps,
+                      &flow->lump_weight,    &flow->tail_lumps[0], &flow->tail_lumps[1], &flow->tail_weight[0],
+                      &flow->tail_weight[1], &flow->highest_rate,  &flow->period_s};
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_real(walk, reals[i]);
     walk_bool(walk, &flow->before_suspicious);
-    walk_histogram(walk, &flow->server);
-    walk_histogram(walk, &flow->client);
-    walk_u32(walk, &flow->recent_count, RECENT_BUCKETS);
-    for (uint32_t i = 0; i < flow->recent_count; i++) {
-        flow_bucket_t *bucket = &flow->recent[i];
-        walk_i64(walk, &bucket->bucket);
-        walk_bool(walk, &bucket->suspicious);
-        walk_bool(walk, &bucket->held);
-        walk_f64(walk, &bucket->requests);
-        walk_f64(walk, &bucket->errors);
-        walk_histogram(walk, &bucket->server);
-        walk_histogram(walk, &bucket->client);
-    }
+    walk_usual(walk, flow, TRACK_LATENCY);
+    walk_usual(walk, flow, TRACK_CLIENT_LATENCY);
+    walk_u8(walk, &flow->recent_count, RECENT_BUCKETS);
+    for (uint32_t i = 0; i < flow->recent_count && walk->ok; i++) walk_bucket(walk, flow, i);
 }
 
 static void walk_gauge(walk_t *walk, gauge_track_t *gauge) {
@@ -57,7 +96,6 @@ static void walk_gauge(walk_t *walk, gauge_track_t *gauge) {
 }
 
 static void walk_trouble(walk_t *walk, trouble_t *trouble) {
-    walk_u8(walk, &trouble->streak, UINT8_MAX);
     walk_u64(walk, &trouble->incident);
     if (trouble->incident == 0) return;
     walk_i64(walk, &trouble->onset_ns);
@@ -80,14 +118,25 @@ static void modernise(track_t *track) {
     }
 }
 
-static void walk_track(walk_t *walk, track_t *track) {
+static void walk_track(walk_t *walk, flow_t *flow, track_t *track) {
     walk_u8(walk, &track->role, TRACK_ROLES - 1);
     walk_u8(walk, &track->quantile, 100);
-    walk_trouble(walk, &track->trouble);
+    uint8_t streak = 0;
     bool gauge = track->gauge != NULL;
+    if (walk->out != NULL) streak = gauge ? track->gauge->streak : flow->streak[track->role];
+    walk_u8(walk, &streak, UINT8_MAX);
+    walk_trouble(walk, &track->trouble);
     walk_bool(walk, &gauge);
-    if (!gauge || !walk->ok) return;
+    if (!walk->ok) return;
+    if (!gauge) {
+        if (flow == NULL || track->role > TRACK_CLIENT_LATENCY)
+            walk->ok = false;
+        else
+            flow->streak[track->role] = streak;
+        return;
+    }
     if (track->gauge == NULL) track->gauge = memory_new(1, sizeof *track->gauge);
+    track->gauge->streak = streak;
     walk_gauge(walk, track->gauge);
     if (walk->version == 1) modernise(track);
 }
@@ -121,13 +170,11 @@ static void walk_subject(walk_t *walk, subject_t *subject) {
             subject->track_count = tracks;
         }
     }
-    for (uint32_t i = 0; i < subject->track_count && walk->ok; i++) {
-        walk_track(walk, &subject->tracks[i]);
-        if (subject->tracks[i].gauge == NULL && (!flow || subject->tracks[i].role > TRACK_CLIENT_LATENCY))
-            walk->ok = false;
-    }
-    for (uint8_t role = TRACK_ERRORS; flow && role <= TRACK_CLIENT_LATENCY; role++)
-        if (subject_track(subject, role) == NO_INDEX) walk->ok = false;
+    for (uint32_t i = 0; i < subject->track_count && walk->ok; i++)
+        walk_track(walk, subject->flow, &subject->tracks[i]);
+    if (!flow || walk->in == NULL || !walk->ok) return;
+    walk->ok = subject_track(subject, TRACK_ERRORS) != NO_INDEX && subject_track(subject, TRACK_LATENCY) != NO_INDEX;
+    subject->flow->waited = subject_track(subject, TRACK_CLIENT_LATENCY) != NO_INDEX;
 }
 
 static void walk_blame(walk_t *walk, blame_t *blame) {

@@ -65,10 +65,14 @@ static double prior_spread(const track_t *track, double n) {
 }
 
 /* The values that are usual: those accepted, and the newest one unless it is strange. */
+static bool pending_is_usual(const gauge_track_t *gauge) {
+    return !isnan(gauge->pending) && !gauge->pending_suspicious && !gauge->held;
+}
+
 static uint32_t usual_values(const gauge_track_t *gauge, double values[static GAUGE_HISTORY + 1]) {
     uint32_t count = 0;
     for (; count < gauge->count; count++) values[count] = gauge->history[count];
-    if (!isnan(gauge->pending) && !gauge->pending_suspicious && !gauge->held) values[count++] = gauge->pending;
+    if (pending_is_usual(gauge)) values[count++] = gauge->pending;
     return count;
 }
 
@@ -113,40 +117,70 @@ static void learn_period(gauge_track_t *gauge, int64_t time_ns) {
         gauge->period_s += (spacing - gauge->period_s) * 0.2;
 }
 
+/* The least change worth telling, in the signal's own terms and in requests per minute; `rate` NAN when not known. */
+static bool worth_telling(const analyzer_t *analyzer, const track_t *track, const verdict_t *verdict, double rate) {
+    double sensitivity = analyzer->config.sensitivity;
+    return verdict->effect * sensitivity >= readings[track->role].effect &&
+           verdict->excess * sensitivity >= readings[track->role].excess &&
+           (isnan(rate) || filling(track->role) ||
+            verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
+}
+
+/* False when the value cannot be worth telling, whatever the spread: most of what is usual lies so near below it, or
+ * above, that the median does, too. That much is seen by counting, without putting the history in order. */
+static bool may_stand_out(const analyzer_t *analyzer, const track_t *track, double read) {
+    const gauge_track_t *gauge = track->gauge;
+    float limit = (float)(read - readings[track->role].effect / analyzer->config.sensitivity + 1e-5 * (1 + fabs(read)));
+    uint32_t near = 0, count = gauge->count;
+    for (uint32_t i = 0; i < gauge->count; i++) near += gauge->history[i] > limit;
+    if (pending_is_usual(gauge)) {
+        near += gauge->pending > (double)limit;
+        count++;
+    }
+    return near < count / 2 + 1;
+}
+
 /* True when the value is suspicious even alone. */
 static bool judge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double value, double rate) {
     const track_t *track = &analyzer->subjects[subject].tracks[index];
+    gauge_track_t *gauge = track->gauge;
     uint8_t role = track->role;
-    double n = isnan(rate) ? NAN : rate / 60 * track->gauge->period_s; /* requests behind the point */
+    double n = isnan(rate) ? NAN : rate / 60 * gauge->period_s; /* requests behind the point */
+    if (gauge->count + (pending_is_usual(gauge) ? 1U : 0U) < HISTORY_MIN) return false;
+    bool opens =
+        readings[role].opens && (role != TRACK_CLIENT_LATENCY || analyzer->subjects[subject].key.kind == ENTITY_EDGE);
+    track_asked(analyzer, subject, role, opens);
+    track_judged(analyzer, subject, index);
+    gauge->streak = (uint8_t)(gauge->streak << 1);
+    double read = read_value(role, value);
     level_t level;
-    if (!level_of(track, n, &level)) return false;
-    double read = read_value(role, value), z = (read - level.median) / level.spread;
-    double degrees = fmin(level.count - 1 + PRIOR_POINTS, DEGREES_MAX);
+    if (!may_stand_out(analyzer, track, read) || !level_of(track, n, &level)) return false;
+    double z = (read - level.median) / level.spread;
+    if (!(z > 0)) return false;
     double expected = value_of(role, level.median), observed = role == TRACK_GAUGE_FAILURES ? 1 - value : value;
-    verdict_t *verdict = verdict_add(analyzer, subject, index);
-    verdict->effect = read - level.median > 0 ? read - level.median : 0;
-    verdict->excess = observed - expected > 0 ? observed - expected : 0;
-    verdict->observed = observed;
-    verdict->expected = expected;
-    verdict->low = fmax(value_of(role, level.median - 2 * level.spread), 0);
-    verdict->high = value_of(role, level.median + 2 * level.spread);
-    verdict->period_s = verdict->window_s = track->gauge->period_s;
-    verdict->requests = isnan(rate) ? 0 : rate * verdict->window_s / 60;
-    double share = role == TRACK_GAUGE_FAILURES ? verdict->excess
+    verdict_t verdict = {
+        .subject = subject,
+        .track = index,
+        .effect = read - level.median,
+        .excess = observed - expected > 0 ? observed - expected : 0,
+        .observed = observed,
+        .expected = expected,
+        .period_s = gauge->period_s,
+        .window_s = gauge->period_s,
+        .requests = isnan(rate) ? 0 : rate * gauge->period_s / 60,
+        .opens = opens,
+    };
+    double share = role == TRACK_GAUGE_FAILURES ? verdict.excess
                    : track->quantile != 0       ? 1 - track->quantile / 100.0
                                                 : 0.5;
-    verdict->affected_per_minute = isnan(rate) ? 0 : rate * share;
-    double sensitivity = analyzer->config.sensitivity;
-    bool enough =
-        verdict->effect * sensitivity >= readings[role].effect &&
-        verdict->excess * sensitivity >= readings[role].excess &&
-        (isnan(rate) || filling(role) || verdict->affected_per_minute * sensitivity >= analyzer->config.minimum_rate);
-    verdict->evidence = enough ? stats_residual(z, degrees) : 0;
-    verdict->opens =
-        readings[role].opens && (role != TRACK_CLIENT_LATENCY || analyzer->subjects[subject].key.kind == ENTITY_EDGE);
-    verdict->alone = verdict->evidence;
-    verdict->suspicious = verdict->evidence >= SUSPICIOUS;
-    return verdict->suspicious;
+    verdict.affected_per_minute = isnan(rate) ? 0 : rate * share;
+    if (!worth_telling(analyzer, track, &verdict, rate)) return false;
+    verdict.low = fmax(value_of(role, level.median - 2 * level.spread), 0);
+    verdict.high = value_of(role, level.median + 2 * level.spread);
+    verdict.alone = verdict.evidence = stats_residual(z, fmin(level.count - 1 + PRIOR_POINTS, DEGREES_MAX));
+    verdict.suspicious = verdict.evidence >= SUSPICIOUS;
+    *verdict_add(analyzer, subject, index) = verdict;
+    return verdict.suspicious;
 }
 
 void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double value, int64_t time_ns, double rate) {
@@ -154,7 +188,7 @@ void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t index, double
     gauge_track_t *gauge = track->gauge;
     if (!isfinite(value) || time_ns <= gauge->last_ns) return;
     if (gauge->period_s > 0 && (double)(time_ns - gauge->last_ns) * 1e-9 > GAP_PERIODS * gauge->period_s)
-        track->trouble.streak = 0;
+        gauge->streak = 0;
     learn_period(gauge, time_ns);
     gauge->last_ns = time_ns;
     bool again = judge(analyzer, subject, index, value, rate);

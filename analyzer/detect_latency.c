@@ -14,14 +14,15 @@ static const double TRIES = 1.2;         /* log10 of the sixteen windows and cut
 static const double TAIL_PRIOR = 0.5;    /* spread of a tail (in log time) before any was learned */
 static const double SCATTER_PRIOR = 0.1; /* correlation within a bucket before any was learned */
 static const double SUSPICIOUS = 2;
+static const double NOTHING = 0.7; /* evidence that joins no incident, and makes no bucket suspicious or deviating */
 
 typedef struct {
     analyzer_t *analyzer;
     const flow_t *flow;
     const profile_t *before, *now;
-    double window_s, slowdown_log; /* least slowdown */
+    double window_s, usual_s, mean_s; /* mean latency before, and now */
     uint32_t window;
-    uint8_t side; /* 0 server's view, 1 caller's */
+    int side; /* VIEW_SERVER, VIEW_CALLER */
 } comparison_t;
 
 /* Share of the baseline that lies at or above a bin. Where hardly any does, the tail above the 90th percentile goes on
@@ -59,17 +60,17 @@ static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     double n = c->now->above[0], sensitivity = c->analyzer->config.sensitivity;
     double seen = quantile <= 0 ? 0.5 : fmin(quantile, 0.95); /* a 99th percentile of few requests is one request */
     double place = profile_place(c->now, seen), before = profile_place(c->before, seen);
-    if ((place - before) * HISTOGRAM_BIN_LOG < c->slowdown_log) return;
+    if (place - before < c->analyzer->slower_bins) return;
     double now = histogram_seconds(place), then = histogram_seconds(before);
     int cut = quantile <= 0 ? lower_quartile(c->now) : profile_cut(c->before, quantile);
     double mean = share_above(c->before, cut), k = c->now->above[cut];
-    double excess = profile_mean(c->now) - profile_mean(c->before);
+    double excess = c->mean_s - c->usual_s;
     double lost = excess * n / c->window_s * 60, affected = (k - n * mean) / c->window_s * 60; /* a minute */
     double least = c->analyzer->config.minimum_rate / sensitivity;
-    if (now - then < EXCESS_MIN_S / sensitivity || affected < least || lost < least * LOST_S) return;
+    if (now - then < EXCESS_MIN_S / sensitivity || affected < least || lost < c->analyzer->least_lost_s) return;
     double precision = flow_precision(c->flow->tail_lumps[c->side], c->flow->tail_weight[c->side], SCATTER_PRIOR,
                                       c->window, c->before->above[0]);
-    double evidence = stats_excess(k, n, (share_t){mean, precision}) - TRIES;
+    double evidence = stats_excess_over(k, n, (share_t){mean, precision}, NOTHING) - TRIES;
     if (c->window == 1) {
         best->alone = fmax(best->alone, evidence + TRIES);
         best->suspicious |= evidence > SUSPICIOUS;
@@ -87,41 +88,70 @@ static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     best->affected_per_minute = affected;
 }
 
-/* True when there was enough to judge. */
-static bool judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, uint32_t window, verdict_t *best) {
+/* The bins in which any of the distributions has something. */
+static void find_bins(const flow_t *flow, int view, int *first, int *end) {
+    const usual_t *usual = &flow->usual[view];
+    *first = usual->width > 0 ? usual->first : HISTOGRAM_BINS;
+    *end = usual->width > 0 ? usual->first + usual->width : 0;
+    for (uint32_t i = 0; i < flow->recent_count; i++) {
+        packing_t packing = flow->recent[i].packing[view];
+        if (packing.width == 0) continue;
+        if (packing.first < *first) *first = packing.first;
+        if (packing.first + packing.width > *end) *end = packing.first + packing.width;
+    }
+}
+
+static void judge(analyzer_t *analyzer, const flow_t *flow, uint8_t role, const window_t *window, verdict_t *best) {
     static const double quantiles[] = {0.5, 0.9, 0.99, 0};
-    baseline_t baseline;
-    if (!flow_baseline(flow, window, &baseline)) return false;
     histogram_t latencies = {{0}};
     profile_t now, before;
-    for (uint32_t i = flow->recent_count - window; i < flow->recent_count; i++)
-        histogram_add(&latencies, role == TRACK_LATENCY ? &flow->recent[i].server : &flow->recent[i].client);
-    profile_of(&latencies, &now);
-    if (now.above[0] < 1) return false;
-    flow_latencies(flow, window, role, &latencies);
-    profile_of(&latencies, &before);
-    if (before.above[0] < BASELINE_N_MIN) return false;
+    int view = role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER, first, end;
+    find_bins(flow, view, &first, &end);
+    for (uint32_t i = flow->recent_count - window->buckets; i < flow->recent_count; i++)
+        flow_recent_add(flow, i, role, &latencies);
+    profile_of_part(&latencies, first, end, &now);
+    if (now.above[0] < 1) return;
+    flow_latencies(flow, window->buckets, role, &latencies);
+    profile_of_part(&latencies, first, end, &before);
+    if (before.above[0] < BASELINE_N_MIN) return;
     comparison_t comparison = {.analyzer = analyzer,
                                .flow = flow,
                                .before = &before,
                                .now = &now,
-                               .window_s = window * flow->period_s,
-                               .slowdown_log = log1p((FACTOR_MIN - 1) / analyzer->config.sensitivity),
-                               .window = window,
-                               .side = role == TRACK_LATENCY ? 0 : 1};
+                               .window_s = window->buckets * (double)flow->period_s,
+                               .usual_s = window->before.seconds[view] / window->before.count[view],
+                               .mean_s = window->now.seconds[view] / window->now.count[view],
+                               .window = window->buckets,
+                               .side = view};
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) compare(&comparison, quantiles[i], best);
-    return true;
 }
 
-void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role) {
-    static const uint32_t windows[] = {1, 2, 3, 6};
-    const flow_t *flow = analyzer->subjects[subject].flow;
+void detect_latency_init(analyzer_t *analyzer) {
+    analyzer->slower_bins = log1p((FACTOR_MIN - 1) / analyzer->config.sensitivity) / HISTOGRAM_BIN_LOG;
+    analyzer->least_lost_s = analyzer->config.minimum_rate / analyzer->config.sensitivity * LOST_S;
+}
+
+void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role, const window_t *windows, uint32_t count) {
+    flow_t *flow = analyzer->subjects[subject].flow;
+    int view = role == TRACK_LATENCY ? VIEW_SERVER : VIEW_CALLER;
+    bool any = false, look[WINDOWS] = {false};
+    uint32_t looks = 0;
+    for (uint32_t w = 0; w < count; w++) {
+        const window_t *window = &windows[w];
+        if (!window->enough || window->now.count[view] < 1 || window->before.count[view] < BASELINE_N_MIN) continue;
+        any = true;
+        look[w] = screen_latency(analyzer, flow, window, view);
+        looks += look[w];
+    }
+    if (!any) return;
+    track_asked(analyzer, subject, role, true);
+    flow->streak[role] = (uint8_t)(flow->streak[role] << 1);
+    if (looks == 0) return;
     verdict_t best = {.subject = subject,
                       .track = subject_track(&analyzer->subjects[subject], role),
                       .opens = true,
                       .period_s = flow->period_s};
-    bool judged = false;
-    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++)
-        if (windows[i] <= flow->recent_count) judged |= judge(analyzer, flow, role, windows[i], &best);
-    if (judged) *verdict_add(analyzer, subject, best.track) = best;
+    for (uint32_t w = 0; w < count; w++)
+        if (look[w]) judge(analyzer, flow, role, &windows[w], &best);
+    if (best.evidence > 0 || best.alone > 0 || best.strange > 0) *verdict_add(analyzer, subject, best.track) = best;
 }

@@ -2,31 +2,29 @@
 
 #include <math.h>
 
-enum {
-    BIN_SCALE = 2,               /* 2^2 bins an octave */
-    FIRST_BIN = 12 << BIN_SCALE, /* index of 2^12 ns at that scale */
-};
-
-static int bin_of(int32_t index, int scale) {
-    double at;
-    if (scale >= BIN_SCALE)
-        at = index >> (scale - BIN_SCALE);
-    else
-        at = floor((index + 0.5) * ldexp(1, BIN_SCALE - scale)); /* the middle of a wider bucket */
-    at -= FIRST_BIN;
+/* A bucket wider than a bin counts where its middle lies. */
+int histogram_bin_of_wide(int32_t index, int scale) {
+    double at = floor((index + 0.5) * ldexp(1, HISTOGRAM_SCALE - scale)) - HISTOGRAM_BIN_0;
     return at < 0 ? 0 : at >= HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : (int)at;
+}
+
+double histogram_middle(int bin) {
+    static const double middle_s[1 << HISTOGRAM_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
+                                                          4.4667196729968961e-06, 5.3118548158505354e-06,
+                                                          6.3168955408709260e-06, 7.5120971219326668e-06};
+    return middle_s[bin % (1 << HISTOGRAM_SCALE)] * (double)(UINT64_C(1) << (bin >> HISTOGRAM_SCALE));
 }
 
 /* Lower bound in seconds of (a real-valued) bin. */
 double histogram_seconds(double bin) {
-    return exp2((bin + FIRST_BIN) / (1 << BIN_SCALE)) * 1e-9;
+    return exp2((bin + HISTOGRAM_BIN_0) / (1 << HISTOGRAM_SCALE)) * 1e-9;
 }
 
 void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch) {
     histogram->count[0] += (float)sketch->zeros;
     for (uint32_t i = 0; i < sketch->buckets; i++)
         if (sketch->counts[i] != 0)
-            histogram->count[bin_of(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch->counts[i];
+            histogram->count[histogram_bin(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch->counts[i];
 }
 
 void histogram_add(histogram_t *histogram, const histogram_t *other) {
@@ -76,33 +74,25 @@ int histogram_cut(const histogram_t *histogram, double q) {
 }
 
 void profile_of(const histogram_t *histogram, profile_t *profile) {
+    profile_of_part(histogram, 0, HISTOGRAM_BINS, profile);
+}
+
+void profile_of_part(const histogram_t *histogram, int first, int end, profile_t *profile) {
     double above = 0;
-    profile->above[HISTOGRAM_BINS] = 0;
-    for (int i = HISTOGRAM_BINS; i-- > 0;) profile->above[i] = above += histogram->count[i];
+    for (int i = end; i <= HISTOGRAM_BINS; i++) profile->above[i] = 0;
+    for (int i = end; i-- > first;) profile->above[i] = above += histogram->count[i];
+    for (int i = 0; i < first; i++) profile->above[i] = above;
 }
 
-double profile_mean(const profile_t *profile) {
-    static const double middle_s[1 << BIN_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
-                                                    4.4667196729968961e-06, 5.3118548158505354e-06,
-                                                    6.3168955408709260e-06, 7.5120971219326668e-06};
-    double sum = 0;
-    for (int i = 0; i < HISTOGRAM_BINS; i++)
-        sum += (profile->above[i] - profile->above[i + 1]) * middle_s[i % (1 << BIN_SCALE)] *
-               (double)(UINT64_C(1) << (i >> BIN_SCALE));
-    return sum / profile->above[0];
-}
-
-/* The first bin above whose end at most `rest` lie. */
+/* The first bin above whose end at most `rest` lie: how many bins have more than that at or above them. No branch can
+ * be foretold here, so there is none. */
 static int first_with_rest(const profile_t *profile, double rest) {
-    int low = 0, high = HISTOGRAM_BINS; /* above[high] <= rest */
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (profile->above[middle] <= rest)
-            high = middle;
-        else
-            low = middle + 1;
+    int low = 0; /* all before it have more */
+    for (int step = 64; step > 0; step /= 2) {
+        int next = low + step;
+        if (next <= HISTOGRAM_BINS && profile->above[next - 1] > rest) low = next;
     }
-    return high;
+    return low;
 }
 
 double profile_place(const profile_t *profile, double q) {

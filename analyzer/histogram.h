@@ -8,10 +8,28 @@
 
 enum { HISTOGRAM_BINS = 96 };
 #define HISTOGRAM_BIN_LOG 0.17328679513998632 /* width of a bin in natural logarithms: ln 2 / 4 */
+enum {
+    HISTOGRAM_SCALE = 2,                     /* 2^2 bins an octave */
+    HISTOGRAM_BIN_0 = 12 << HISTOGRAM_SCALE, /* index of 2^12 ns at that scale */
+};
 
 typedef struct {
     float count[HISTOGRAM_BINS];
 } histogram_t;
+
+/* The bin of a sketch's bucket, and how many buckets from it on, itself included, lie in the same bin. */
+int histogram_bin_of_wide(int32_t index, int scale);
+static inline int histogram_bin(int32_t index, int scale) {
+    if (scale < HISTOGRAM_SCALE) return histogram_bin_of_wide(index, scale);
+    int bin = (index >> (scale - HISTOGRAM_SCALE)) - HISTOGRAM_BIN_0;
+    return bin < 0 ? 0 : bin >= HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : bin;
+}
+static inline uint32_t histogram_bin_buckets(int32_t index, int scale) {
+    if (scale <= HISTOGRAM_SCALE) return 1;
+    uint32_t all = 1U << (scale - HISTOGRAM_SCALE);
+    return all - ((uint32_t)index & (all - 1));
+}
+double histogram_middle(int bin); /* seconds, of an observation that is known to be in the bin */
 
 void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch);
 void histogram_add(histogram_t *histogram, const histogram_t *other);
@@ -31,8 +49,8 @@ typedef struct {
     double above[HISTOGRAM_BINS + 1]; /* the last is 0 */
 } profile_t;
 void profile_of(const histogram_t *histogram, profile_t *profile);
-
-double profile_mean(const profile_t *profile); /* seconds; NaN when empty */
+/* The same where only the bins first .. end - 1 can hold any. */
+void profile_of_part(const histogram_t *histogram, int first, int end, profile_t *profile);
 
 /* The quantile as a real-valued bin (a bin is HISTOGRAM_BIN_LOG wide), and a bin as seconds. The profile is not empty.
  */

@@ -127,8 +127,7 @@ static track_t *track_of(analyzer_t *analyzer, const verdict_t *verdict) {
 static void enter(track_t *track, const verdict_t *verdict, uint64_t incident, int64_t now_ns) {
     trouble_t *trouble = &track->trouble;
     if (trouble->incident != incident) {
-        uint8_t streak = trouble->streak;
-        *trouble = (trouble_t){.incident = incident, .streak = streak, .onset_ns = now_ns};
+        *trouble = (trouble_t){.incident = incident, .onset_ns = now_ns};
         trouble->onset_ns -=
             (int64_t)(fmin(verdict->window_s, verdict->period_s > 0 ? 2 * verdict->period_s : 1e9) * 1e9);
         trouble->excess = verdict->excess;
@@ -183,37 +182,25 @@ static void tell_anomaly(analyzer_t *analyzer, const verdict_t *verdict, uint64_
     free(explanation);
 }
 
-/* True when the verdict asks what another one before it has asked already: versions and instances repeat their
- * service's question, and the quantiles of one latency are one question. */
-static bool repeats(const analyzer_t *analyzer, uint32_t index) {
-    const verdict_t *verdict = &analyzer->verdicts.items[index];
-    const subject_t *subject = &analyzer->subjects[verdict->subject];
-    if (subject->key.kind != ENTITY_SERVICE && subject->key.kind != ENTITY_EDGE) return true;
-    for (uint32_t i = index; i-- > 0 && analyzer->verdicts.items[i].subject == verdict->subject;)
-        if (subject->tracks[analyzer->verdicts.items[i].track].role == subject->tracks[verdict->track].role)
-            return true;
-    return false;
-}
-
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
 static void correct(analyzer_t *analyzer) {
-    uint32_t asked = 0;
-    for (uint32_t i = 0; i < analyzer->verdicts.count; i++)
-        if (analyzer->verdicts.items[i].opens && !repeats(analyzer, i)) asked++;
+    uint32_t asked = analyzer->verdicts.asked;
     double price = asked > 1 ? log10(asked) : 0;
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
         verdict->evidence -= price;
-        trouble_t *trouble = &track_of(analyzer, verdict)->trouble;
-        bool repeat = verdict->alone >= ALONE_EVIDENCE;
-        trouble->streak = (uint8_t)(trouble->streak << 1 | (repeat ? 1 : 0));
+        if (verdict->alone >= ALONE_EVIDENCE)
+            *track_streak(&analyzer->subjects[verdict->subject], track_of(analyzer, verdict)) |= 1;
     }
 }
 
 /* How sure a verdict must be. Counted requests: strong evidence, and not from one bucket alone, since a pause of ten
  * seconds is nobody's incident. Gauges: one very strong point, or a weaker one that comes again. */
-static bool stands(const verdict_t *verdict, const track_t *track) {
-    bool now = (track->trouble.streak & 1) != 0, again = now && (track->trouble.streak & 6) != 0;
+static bool stands(const analyzer_t *analyzer, const verdict_t *verdict) {
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    const track_t *track = &subject->tracks[verdict->track];
+    uint8_t streak = *track_streak(subject, track);
+    bool now = (streak & 1) != 0, again = now && (streak & 6) != 0;
     bool long_enough = again || (now && verdict->period_s >= 60);             /* a minute of counts is no pause */
     double rare = log10(fmax(verdict->period_s / (double)BUCKET_SECONDS, 1)); /* who looks less often errs less often */
     if (track->gauge == NULL) return verdict->evidence >= OPEN_EVIDENCE - rare && long_enough;
@@ -227,7 +214,7 @@ static uint64_t home_of(analyzer_t *analyzer, const verdict_t *verdict, int64_t 
         return track->trouble.incident;
     uint64_t incident = related(analyzer, &analyzer->subjects[verdict->subject].key, verdict->period_s, now_ns);
     if (incident != 0) return incident;
-    return verdict->opens && stands(verdict, track) ? open_incident(analyzer, now_ns) : 0;
+    return verdict->opens && stands(analyzer, verdict) ? open_incident(analyzer, now_ns) : 0;
 }
 
 static int stronger_first(const void *a, const void *b) {
@@ -237,55 +224,87 @@ static int stronger_first(const void *a, const void *b) {
     return x->track < y->track ? -1 : x->track > y->track;
 }
 
+/* Those that matter to the front, the others are forgotten. */
+static uint32_t keep_strong(verdicts_t *verdicts) {
+    uint32_t strong = 0;
+    for (uint32_t i = 0; i < verdicts->count; i++) {
+        if (verdicts->items[i].evidence < JOIN_EVIDENCE) continue;
+        verdict_t verdict = verdicts->items[i];
+        verdicts->items[i] = verdicts->items[strong];
+        verdicts->items[strong++] = verdict;
+    }
+    return strong;
+}
+
 static void join(analyzer_t *analyzer, int64_t now_ns) {
     uint64_t before = analyzer->next_incident;
     verdicts_t *verdicts = &analyzer->verdicts;
-    if (verdicts->count == 0) return;
-    qsort(verdicts->items, verdicts->count, sizeof *verdicts->items, stronger_first);
-    for (uint32_t i = 0; i < verdicts->count && verdicts->items[i].evidence >= JOIN_EVIDENCE; i++) {
+    uint32_t strong = keep_strong(verdicts);
+    if (strong == 0) return;
+    qsort(verdicts->items, strong, sizeof *verdicts->items, stronger_first);
+    for (uint32_t i = 0; i < strong; i++) {
         const verdict_t *verdict = &verdicts->items[i];
         uint64_t home = home_of(analyzer, verdict, now_ns);
         if (home == 0) continue;
         bool member = track_of(analyzer, verdict)->trouble.incident == home;
         if (!member && verdict->evidence < ENTER_EVIDENCE && home < before) continue;
         enter(track_of(analyzer, verdict), verdict, home, now_ns);
-        if (verdict->opens && stands(verdict, track_of(analyzer, verdict)))
-            tell_anomaly(analyzer, verdict, home, now_ns);
+        if (verdict->opens && stands(analyzer, verdict)) tell_anomaly(analyzer, verdict, home, now_ns);
     }
 }
 
-/* What is suspicious, or belongs to a service in an incident, is not learned, unless the incident has lasted so long
- * that it is the new normal. */
-static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
-    uint32_t names = analyzer->names_bound;
-    bool *sick = memory_new(names + 1, sizeof *sick);
-    for (uint32_t i = 0; i < analyzer->subject_count && analyzer->open_count > 0; i++) {
+/* Services in an incident, by name id, unless it has lasted so long that it is the new normal. */
+static bool *find_sick(analyzer_t *analyzer, int64_t now_ns) {
+    bool *sick = memory_new(analyzer->names_bound + 1, sizeof *sick);
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
+            if (subject->tracks[t].trouble.incident == 0) continue;
             const incident_t *incident = incident_by_id(analyzer, subject->tracks[t].trouble.incident);
             if (incident != NULL && now_ns - incident->opened_ns < LEARN_ANEW_S * INT64_C(1000000000))
                 sick[subject->key.service] = true;
         }
     }
+    return sick;
+}
+
+/* What belongs to a service in an incident is not learned. */
+static void hold(analyzer_t *analyzer, const bool *sick) {
+    for (uint32_t i = 0; i < analyzer->judged_count; i++) {
+        const judged_t *judged = &analyzer->judged[i];
+        subject_t *subject = &analyzer->subjects[judged->subject];
+        if (!sick[subject->key.service]) continue;
+        if (judged->track != NO_INDEX)
+            subject->tracks[judged->track].gauge->held = true;
+        else
+            subject->flow->recent[subject->flow->recent_count - 1].held = true;
+    }
+}
+
+/* Nor is what is suspicious. */
+static void suspect(const analyzer_t *analyzer, const verdict_t *verdict, bool sick) {
+    const subject_t *subject = &analyzer->subjects[verdict->subject];
+    gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
+    if (gauge != NULL) {
+        gauge->pending_suspicious |= verdict->suspicious;
+        return;
+    }
+    flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
+    end[-1].suspicious |= verdict->suspicious;
+    /* The buckets that the verdict is about are of the incident, too, also those before it was opened: else the first
+     * of them, strange and alone, would become a habit of the series. */
+    for (uint32_t b = 1; sick && b <= verdict->strange; b++) end[-(int64_t)b].held = true;
+    /* Sparse calls are strange together before one bucket of them is. */
+    for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
+        end[-(int64_t)b].suspicious = true;
+}
+
+static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
+    bool *sick = analyzer->open_count > 0 ? find_sick(analyzer, now_ns) : NULL;
+    if (sick != NULL) hold(analyzer, sick);
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         const verdict_t *verdict = &analyzer->verdicts.items[i];
-        subject_t *subject = &analyzer->subjects[verdict->subject];
-        if (!verdict->suspicious && verdict->strange == 0 && !sick[subject->key.service]) continue;
-        gauge_track_t *gauge = subject->tracks[verdict->track].gauge;
-        if (gauge != NULL) {
-            gauge->pending_suspicious |= verdict->suspicious;
-            gauge->held |= sick[subject->key.service];
-        } else {
-            flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
-            end[-1].suspicious |= verdict->suspicious;
-            /* The buckets that the verdict is about are of the incident, too, also those before it was opened: else the
-             * first of them, strange and alone, would become a habit of the series. */
-            for (uint32_t b = 1; sick[subject->key.service] && b <= (verdict->strange > 1 ? verdict->strange : 1); b++)
-                end[-(int64_t)b].held = true;
-            /* Sparse calls are strange together before one bucket of them is. */
-            for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
-                end[-(int64_t)b].suspicious = true;
-        }
+        suspect(analyzer, verdict, sick != NULL && sick[analyzer->subjects[verdict->subject].key.service]);
     }
     free(sick);
 }

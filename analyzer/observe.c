@@ -5,7 +5,11 @@
 #include "collector/dialect/dialect.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
+
+enum { AHEAD = 8, CACHE_LINE = 64 }; /* cells and subjects whose memory is fetched while others are read */
+enum { WAITS_MAX = 3 };              /* that one cell of an edge is part of */
 
 /* The subject that an entity belongs to; false for kinds that are not followed. */
 static bool key_of(const entity_key_t *entity, subject_key_t *key) {
@@ -56,43 +60,35 @@ static uint32_t subject_of(analyzer_t *analyzer, uint32_t entity) {
     return subject;
 }
 
-static observation_t *observation_of(analyzer_t *analyzer, uint32_t subject) {
-    uint32_t *slot = &analyzer->slots[subject];
-    if (*slot != 0) return &analyzer->observations[*slot - 1];
-    if (analyzer->observation_count == analyzer->observation_capacity) {
-        analyzer->observation_capacity = analyzer->observation_capacity == 0 ? 64 : analyzer->observation_capacity * 2;
-        analyzer->observations =
-            memory_resize(analyzer->observations, analyzer->observation_capacity * sizeof *analyzer->observations);
-    }
-    observation_t *observation = &analyzer->observations[analyzer->observation_count++];
-    *slot = analyzer->observation_count;
-    *observation = (observation_t){.subject = subject, .observer = OBSERVERS, .period_s = (double)BUCKET_SECONDS};
-    return observation;
+static source_t *source_of(analyzer_t *analyzer, uint32_t subject) {
+    return &analyzer->sources[subject];
 }
 
-/* Adds a cell's counts if its observer has at least the authority of what is there. */
-static void add_counts(observation_t *observation, uint8_t observer, uint32_t entity, const cell_t *cell) {
-    if (observer > observation->observer) return;
-    if (observer < observation->observer)
-        *observation = (observation_t){
-            .subject = observation->subject, .entity = entity, .observer = observer, .period_s = observation->period_s};
-    observation->requests += (double)cell->requests;
-    observation->errors += (double)cell_errors(cell);
-    histogram_add_sketch(&observation->server, &cell->ok);
-    histogram_add_sketch(&observation->client, &cell->client);
+/* Puts a cell at the head of a chain: the order of those in one chain does not matter. */
+static void link_cell(analyzer_t *analyzer, uint32_t *chain, uint32_t place) {
+    analyzer->links[analyzer->link_count++] = (link_t){place, *chain};
+    *chain = analyzer->link_count;
+}
+
+/* Enters a cell with counts, if its observer has at least the authority of those before it. */
+static void add_source(analyzer_t *analyzer, uint32_t subject, uint8_t observer, uint32_t place) {
+    source_t *source = source_of(analyzer, subject);
+    if (source->chain != 0 && observer > source->observer) return;
+    if (source->chain != 0 && observer < source->observer) source->chain = 0;
+    source->observer = observer;
+    link_cell(analyzer, &source->chain, place);
 }
 
 /* What all callers of a service wait, together: each of many ways to it may carry too few calls to tell. The same for
  * its zones and versions, of which a way may be slow while the other ways are not. */
-static void add_waits(analyzer_t *analyzer, const entity_key_t *edge, const cell_t *cell) {
-    const subject_key_t keys[] = {{.kind = ENTITY_SERVICE, .service = edge->service},
-                                  {.kind = ENTITY_ZONE, .service = edge->service, .part = edge->zone},
-                                  {.kind = ENTITY_VERSION, .service = edge->service, .part = edge->version}};
+static void add_waits(analyzer_t *analyzer, const entity_key_t *edge, uint32_t place) {
+    const subject_key_t keys[WAITS_MAX] = {{.kind = ENTITY_SERVICE, .service = edge->service},
+                                           {.kind = ENTITY_ZONE, .service = edge->service, .part = edge->zone},
+                                           {.kind = ENTITY_VERSION, .service = edge->service, .part = edge->version}};
     if (edge->caller == edge->service) return;
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    for (size_t i = 0; i < WAITS_MAX; i++) {
         uint32_t subject = subject_find(analyzer, &keys[i]);
-        if (subject == NO_INDEX || analyzer->slots[subject] == 0) continue;
-        histogram_add_sketch(&analyzer->observations[analyzer->slots[subject] - 1].client, &cell->client);
+        if (subject != NO_INDEX) link_cell(analyzer, &source_of(analyzer, subject)->waits, place);
     }
 }
 
@@ -113,6 +109,15 @@ static double gauge_rate(analyzer_t *analyzer, uint32_t subject, const cell_t *c
     return NAN;
 }
 
+/* Position + 1 of a new one. */
+static uint32_t told_new(analyzer_t *analyzer) {
+    if (analyzer->told_count == analyzer->told_capacity) {
+        analyzer->told_capacity = analyzer->told_capacity == 0 ? 64 : analyzer->told_capacity * 2;
+        analyzer->told = memory_resize(analyzer->told, analyzer->told_capacity * sizeof *analyzer->told);
+    }
+    return ++analyzer->told_count;
+}
+
 /* A success ratio that comes with the number of requests is a count in disguise, and is judged as one. */
 static bool gauge_counts(analyzer_t *analyzer, uint32_t subject, const cell_t *cell) {
     double ratio = NAN, requests = NAN, period_s = 0;
@@ -125,12 +130,12 @@ static bool gauge_counts(analyzer_t *analyzer, uint32_t subject, const cell_t *c
         if (track != NULL) period_s = track->gauge->period_s;
     }
     if (!(requests >= 1) || !(ratio >= 0 && ratio <= 1)) return false;
-    observation_t *observation = observation_of(analyzer, subject);
-    if (observation->observer != OBSERVERS && observation->requests > 0) return true; /* real counts are better */
-    observation->observer = OBSERVER_NONE;
-    observation->requests = round(requests);
-    observation->errors = round(requests * (1 - ratio));
-    observation->period_s = period_s > 0 ? period_s : (double)BUCKET_SECONDS;
+    source_t *source = source_of(analyzer, subject);
+    if (source->chain != 0) return true; /* real counts are better */
+    if (source->told == 0) source->told = told_new(analyzer);
+    analyzer->told[source->told - 1] = (told_t){.requests = round(requests),
+                                                .errors = round(requests * (1 - ratio)),
+                                                .period_s = period_s > 0 ? period_s : (double)BUCKET_SECONDS};
     return true;
 }
 
@@ -144,20 +149,6 @@ static void add_gauges(analyzer_t *analyzer, uint32_t subject, const cell_t *cel
         detect_gauge(analyzer, subject, (uint32_t)(track - analyzer->subjects[subject].tracks), gauge_mean(gauge),
                      gauge->last_ns, rate);
     }
-}
-
-typedef struct {
-    uint32_t entity, place;
-} cell_place_t;
-
-static int by_entity(const void *a, const void *b) {
-    uint32_t x = ((const cell_place_t *)a)->entity, y = ((const cell_place_t *)b)->entity;
-    return (x > y) - (x < y);
-}
-
-static int by_subject(const void *a, const void *b) {
-    uint32_t x = ((const observation_t *)a)->subject, y = ((const observation_t *)b)->subject;
-    return (x > y) - (x < y);
 }
 
 /* Edges for calls that the configuration tells, once both ends have been seen. */
@@ -175,35 +166,126 @@ static void add_known_calls(analyzer_t *analyzer) {
     }
 }
 
-void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells) {
-    analyzer->observation_count = 0;
-    cell_place_t *order = memory_new(cells->count + 1, sizeof *order);
-    for (uint32_t i = 0; i < cells->count; i++) order[i] = (cell_place_t){cells->entities[i], i};
-    qsort(order, cells->count, sizeof *order, by_entity);
-    for (uint32_t i = 0; i < cells->count; i++) (void)subject_of(analyzer, order[i].entity);
-    add_known_calls(analyzer);
-    analyzer->slots = memory_resize(analyzer->slots, (analyzer->subject_count + 1) * sizeof *analyzer->slots);
-    memset(analyzer->slots, 0, (analyzer->subject_count + 1) * sizeof *analyzer->slots);
+static void make_room(analyzer_t *analyzer, uint32_t cells) {
+    if (cells > analyzer->cell_capacity) {
+        analyzer->cell_capacity = cells;
+        analyzer->cell_subjects = memory_resize(analyzer->cell_subjects, cells * sizeof *analyzer->cell_subjects);
+    }
+    if ((1 + WAITS_MAX) * cells > analyzer->link_capacity) { /* a cell is a source, and may be waits */
+        analyzer->link_capacity = (1 + WAITS_MAX) * cells;
+        analyzer->links = memory_resize(analyzer->links, analyzer->link_capacity * sizeof *analyzer->links);
+    }
+}
+
+/* Whose each cell is, in ascending order of entities: the subjects' order is that of first sight. */
+static void find_subjects(analyzer_t *analyzer, const bucket_t *cells, int64_t bucket) {
     for (uint32_t i = 0; i < cells->count; i++) {
-        const cell_t *cell = cells->cells[order[i].place];
-        uint32_t subject = subject_of(analyzer, order[i].entity);
+        uint32_t subject = subject_of(analyzer, cells->entities[i]);
+        analyzer->cell_subjects[i] = subject;
         if (subject == NO_INDEX) continue;
         if (analyzer->subjects[subject].last_bucket == INT64_MIN) analyzer->subjects[subject].first_bucket = bucket;
         analyzer->subjects[subject].last_bucket = bucket;
-        uint8_t observer = analyzer->shard->entities[order[i].entity].observer;
-        if (cell->requests > 0) add_counts(observation_of(analyzer, subject), observer, order[i].entity, cell);
     }
+    add_known_calls(analyzer);
+    if (analyzer->source_capacity < analyzer->subject_count) {
+        analyzer->source_capacity = analyzer->subject_capacity;
+        analyzer->sources = memory_resize(analyzer->sources, analyzer->source_capacity * sizeof *analyzer->sources);
+    }
+    memset(analyzer->sources, 0, analyzer->subject_count * sizeof *analyzer->sources);
+}
+
+static void find_sources(analyzer_t *analyzer, const bucket_t *cells) {
     for (uint32_t i = 0; i < cells->count; i++) {
-        const cell_t *cell = cells->cells[order[i].place];
-        const entity_key_t *entity = &analyzer->shard->entities[order[i].entity];
-        if (entity->kind == ENTITY_EDGE && cell->requests > 0) add_waits(analyzer, entity, cell);
+        if (i + AHEAD < cells->count) __builtin_prefetch(cells->cells[i + AHEAD]);
+        if (cells->cells[i]->requests == 0) continue;
+        const entity_key_t *entity = &analyzer->shard->entities[cells->entities[i]];
+        uint32_t subject = analyzer->cell_subjects[i];
+        if (subject != NO_INDEX) add_source(analyzer, subject, entity->observer, i);
+        if (entity->kind == ENTITY_EDGE) add_waits(analyzer, entity, i);
     }
-    for (uint32_t i = 0; i < cells->count; i++) {
-        const cell_t *cell = cells->cells[order[i].place];
-        uint32_t subject = subject_of(analyzer, order[i].entity);
-        if (subject != NO_INDEX && cell->gauge_count > 0) add_gauges(analyzer, subject, cell);
+}
+
+static void observe_cells(analyzer_t *analyzer, const source_t *source, const bucket_t *cells) {
+    observation_t *observation = &analyzer->observation;
+    for (uint32_t at = source->chain; at != 0; at = analyzer->links[at - 1].next) {
+        uint32_t place = analyzer->links[at - 1].place;
+        const cell_t *cell = cells->cells[place];
+        observation->entity = cells->entities[place];
+        observation->requests += (double)cell->requests;
+        observation->errors += (double)cell_errors(cell);
+        tally_add_sketch(&observation->latencies[VIEW_SERVER], &cell->ok);
+        tally_add_sketch(&observation->latencies[VIEW_CALLER], &cell->client);
     }
-    if (analyzer->observation_count > 0)
-        qsort(analyzer->observations, analyzer->observation_count, sizeof *analyzer->observations, by_subject);
-    free(order);
+    for (uint32_t at = source->chain != 0 ? source->waits : 0; at != 0; at = analyzer->links[at - 1].next)
+        tally_add_sketch(&observation->latencies[VIEW_CALLER], &cells->cells[analyzer->links[at - 1].place]->client);
+}
+
+static void observation_reset(observation_t *observation) {
+    observation->entity = 0;
+    observation->requests = observation->errors = 0;
+    observation->period_s = (double)BUCKET_SECONDS;
+    for (int view = 0; view < VIEWS; view++) tally_clear(&observation->latencies[view]);
+}
+
+/* What lies behind pointers is far away in memory: first the subject's and the cells' own fields are brought near, some
+ * subjects later what those point to. */
+static void fetch_near(const analyzer_t *analyzer, uint32_t subject, const bucket_t *cells) {
+    const source_t *source = &analyzer->sources[subject];
+    if (source->chain == 0) return;
+    const char *flow = (const char *)analyzer->subjects[subject].flow;
+    for (size_t at = 0; flow != NULL && at < sizeof(flow_t); at += CACHE_LINE) __builtin_prefetch(flow + at, 1);
+    const char *cell = (const char *)cells->cells[analyzer->links[source->chain - 1].place];
+    for (size_t at = 0; at < offsetof(cell_t, gauges); at += CACHE_LINE) __builtin_prefetch(cell + at);
+}
+
+static void fetch_counts(const sketch_t *sketch) {
+    enum { LINES = 12 }; /* then the processor has understood */
+    const char *counts = (const char *)sketch->counts;
+    size_t bytes = sketch->buckets * sizeof *sketch->counts;
+    for (size_t at = 0; at < bytes && at < LINES * CACHE_LINE; at += CACHE_LINE) __builtin_prefetch(counts + at);
+}
+
+static void fetch_far(const analyzer_t *analyzer, uint32_t subject, const bucket_t *cells) {
+    const source_t *source = &analyzer->sources[subject];
+    if (source->chain == 0) return;
+    const cell_t *cell = cells->cells[analyzer->links[source->chain - 1].place];
+    fetch_counts(&cell->ok);
+    fetch_counts(&cell->client);
+    const flow_t *flow = analyzer->subjects[subject].flow;
+    if (flow == NULL) return;
+    for (size_t at = 0; at < flow->packed_bytes; at += CACHE_LINE) __builtin_prefetch(flow->packed + at, 1);
+    for (int view = 0; view < VIEWS; view++)
+        for (size_t at = 0; at < flow->usual[view].width * sizeof(float); at += CACHE_LINE)
+            __builtin_prefetch((const char *)flow->usual[view].bins + at, 1);
+}
+
+/* Subject by subject, so that what is learned about one depends on no other's place in the bucket. */
+static void observe_subjects(analyzer_t *analyzer, const bucket_t *cells, int64_t bucket, observation_tick_t *tick) {
+    observation_t *observation = &analyzer->observation;
+    for (uint32_t subject = 0; subject < analyzer->subject_count; subject++) {
+        const source_t *source = source_of(analyzer, subject);
+        if (subject + 2 * AHEAD < analyzer->subject_count) fetch_near(analyzer, subject + 2 * AHEAD, cells);
+        if (subject + AHEAD < analyzer->subject_count) fetch_far(analyzer, subject + AHEAD, cells);
+        if (source->chain == 0 && source->told == 0) continue;
+        observation_reset(observation);
+        observe_cells(analyzer, source, cells);
+        if (source->told != 0) {
+            const told_t *told = &analyzer->told[source->told - 1];
+            observation->requests = told->requests;
+            observation->errors = told->errors;
+            observation->period_s = told->period_s;
+        }
+        tick(analyzer, subject, observation, bucket);
+    }
+}
+
+void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells, observation_tick_t *tick) {
+    analyzer->link_count = analyzer->told_count = 0;
+    make_room(analyzer, cells->count);
+    find_subjects(analyzer, cells, bucket);
+    find_sources(analyzer, cells);
+    for (uint32_t i = 0; i < cells->count; i++)
+        if (analyzer->cell_subjects[i] != NO_INDEX && cells->cells[i]->gauge_count > 0)
+            add_gauges(analyzer, analyzer->cell_subjects[i], cells->cells[i]);
+    observe_subjects(analyzer, cells, bucket, tick);
 }

@@ -12,6 +12,7 @@
 #include "analyzer/explain.h"
 #include "analyzer/histogram.h"
 #include "analyzer/stats.h"
+#include "analyzer/tally.h"
 
 enum {
     RECENT_BUCKETS = 6, /* of counted requests: judged together, not yet part of the baseline */
@@ -48,7 +49,6 @@ typedef struct {
     double excess;     /* seconds more per request, or share of requests failing more, smoothed */
     double observed, expected, low, high, requests, affected_per_minute; /* at the strongest moment */
     double window_s;
-    uint8_t streak; /* bits of the last eight judgements, newest lowest: 1 = suspicious */
 } trouble_t;
 
 /* Baseline of a gauge: the last accepted values, as they are read (logarithms for latencies and rates). */
@@ -61,6 +61,7 @@ typedef struct {
     double pending;                             /* the newest value, not yet accepted; NAN = none */
     bool pending_suspicious, before_suspicious; /* it; the one before it */
     bool held;                                  /* its service was in an incident */
+    uint8_t streak;                             /* bits of the last eight judgements, newest lowest: 1 = suspicious */
 } gauge_track_t;
 
 typedef struct {
@@ -70,26 +71,51 @@ typedef struct {
     gauge_track_t *gauge; /* NULL for tracks of counted requests */
 } track_t;
 
+/* Latencies are seen by two: the serving side, and the caller. */
+enum { VIEW_SERVER, VIEW_CALLER, VIEWS };
+
+/* Where the quantiles of a distribution lie, roughly (screen.c): computed when first asked for. */
+enum { PLACES = 3 };
 typedef struct {
-    int64_t bucket;
+    uint8_t at[PLACES];
+} places_t;
+
+/* One bucket that waits. Its latencies are packed in the flow. */
+typedef struct {
+    int32_t bucket;
     bool suspicious; /* strange by itself */
     bool held;       /* its service was in an incident: never to become part of the baseline */
-    double requests, errors;
-    histogram_t server, client;
+    packing_t packing[VIEWS];
+    float requests, errors;
+    float count[VIEWS], seconds[VIEWS]; /* how many latencies; all of them together, each as the middle of its bin */
+    places_t places[VIEWS];
 } flow_bucket_t;
 
-/* Counted requests of a subject. */
+/* Latencies of a baseline, decayed: as many bins as were ever needed. */
 typedef struct {
-    double requests, errors;              /* of the baseline, decayed */
-    double buckets;                       /* behind the baseline, decayed */
-    double lumps, lump_weight;            /* overdispersion of the error share: sums of (chi2 - 1) and (n - 1) */
-    double tail_lumps[2], tail_weight[2]; /* the same of the share above the 90th percentile: server's view, caller's */
-    double highest_rate;                  /* requests/s borne in any bucket without errors beyond the usual */
-    histogram_t server, client;
-    flow_bucket_t recent[RECENT_BUCKETS]; /* oldest first */
-    uint32_t recent_count;
-    double period_s;        /* of the counts: a bucket, or the spacing of the gauges that they came from */
+    float *bins; /* owned; the first is bin `first` */
+    float count, seconds;
+    uint8_t first, width;
+    places_t places;
+} usual_t;
+
+/* Counted requests of a subject. It is read and written in every tick, so it is small: what is needed to see that
+ * nothing is unusual lies in these few cache lines, and the distributions behind two pointers. */
+typedef struct {
+    float requests, errors;                      /* of the baseline, decayed */
+    float buckets;                               /* behind the baseline, decayed */
+    float lumps, lump_weight;                    /* overdispersion of the error share: sums of (chi2 - 1) and (n - 1) */
+    float tail_lumps[VIEWS], tail_weight[VIEWS]; /* the same of the share above the 90th percentile */
+    float highest_rate;                          /* requests/s borne in any bucket without errors beyond the usual */
+    float period_s;         /* of the counts: a bucket, or the spacing of the gauges they came from */
+    bool waited;            /* callers told their view, so that there is a track of it */
     bool before_suspicious; /* the bucket settled last */
+    uint8_t recent_count;
+    uint8_t streak[VIEWS + 1];          /* by role: bits of the last eight judgements, newest lowest: 1 = suspicious */
+    uint16_t packed_bytes, packed_room; /* of `packed`: in use, allocated */
+    uint8_t *packed;                    /* latencies of the recent buckets: of the oldest both views, of the next … */
+    usual_t usual[VIEWS];
+    flow_bucket_t recent[RECENT_BUCKETS]; /* oldest first */
 } flow_t;
 
 typedef struct {
@@ -115,21 +141,43 @@ typedef struct {
     double alone;     /* evidence of the newest bucket or point by itself, nothing taken off */
 } verdict_t;
 
+/* A tick's questions. Most answers are "nothing unusual", which is no verdict: only that it was asked is kept. */
 typedef struct {
     verdict_t *items;
     uint32_t count, capacity;
-    uint32_t asked; /* tracks that had enough data to be judged */
+    uint32_t asked;                      /* different questions: versions and instances repeat their service's */
+    uint32_t asked_subject, asked_roles; /* of the last one: quantiles of one latency are one question */
 } verdicts_t;
+
+/* A track that was judged; NO_INDEX for all tracks of counted requests. */
+typedef struct {
+    uint32_t subject, track;
+} judged_t;
 
 /* What one bucket says about one subject, all observers and protocols joined. */
 typedef struct {
-    uint32_t subject;
     uint32_t entity;
-    uint8_t observer; /* of the counts; OBSERVER_NONE = no counts */
     double requests, errors;
     double period_s; /* time that the counts cover */
-    histogram_t server, client;
+    tally_t latencies[VIEWS];
 } observation_t;
+
+/* Where a subject's counts of this bucket are: a chain of cells, all of the one observer with the most authority. */
+typedef struct {
+    uint32_t chain; /* position + 1 of its first link; 0 = none */
+    uint32_t waits; /* the same for the edges whose callers wait for it */
+    uint32_t told;  /* position + 1 of what gauges tell of it, where nobody counts; 0 = nothing */
+    uint8_t observer;
+} source_t;
+
+typedef struct {
+    uint32_t place, next; /* of the cell in the bucket; position + 1 of the next link */
+} link_t;
+
+/* Counts that gauges tell, of a subject without any of its own. */
+typedef struct {
+    double requests, errors, period_s;
+} told_t;
 
 enum { SUSPECTS_MIN = 3, SUSPECTS_MAX = 5, RANKED_MAX = 64 };
 
@@ -159,6 +207,7 @@ typedef struct standing_answer standing_answer_t; /* answers.c */
 
 struct analyzer {
     analyzer_config_t config;
+    double slower_bins, least_lost_s; /* of the configuration: slowdown, and seconds lost a minute, worth telling */
     analyzer_sink_t sink;
     const shard_t *shard; /* during a tick only */
     subject_t *subjects;
@@ -175,10 +224,18 @@ struct analyzer {
     uint64_t refused;           /* series beyond the cap */
     standing_answer_t *answers; /* that people gave; the store keeps them */
     uint32_t answer_count;
-    verdicts_t verdicts; /* scratch of a tick, as the two below */
-    observation_t *observations;
-    uint32_t observation_count, observation_capacity;
-    uint32_t *slots;     /* by subject: position + 1 of its observation in this tick */
+    verdicts_t verdicts; /* scratch of a tick, as all below but `by_entity` */
+    judged_t *judged;
+    uint32_t judged_count, judged_capacity;
+    observation_t observation;
+    source_t *sources; /* by subject */
+    uint32_t source_capacity;
+    link_t *links;
+    uint32_t link_count, link_capacity;
+    told_t *told;
+    uint32_t told_count, told_capacity;
+    uint32_t *cell_subjects; /* by place of the cell in the bucket */
+    uint32_t cell_capacity;
     uint32_t *by_entity; /* subject + 1 by entity id; 0 = not seen, NO_INDEX = not followed */
     uint32_t by_entity_count;
 };
@@ -188,24 +245,31 @@ uint32_t subject_find(const analyzer_t *analyzer, const subject_key_t *key); /* 
 uint32_t subject_intern(analyzer_t *analyzer, const subject_key_t *key);     /* NO_INDEX when full */
 uint32_t subject_add(analyzer_t *analyzer, const subject_key_t *key);        /* appends without looking */
 flow_t *subject_flow(analyzer_t *analyzer, subject_t *subject);              /* makes it; NULL when full */
-uint32_t subject_track(const subject_t *subject, uint8_t role);              /* index of a track of counted requests */
+bool subject_waited(analyzer_t *analyzer,
+                    subject_t *subject); /* makes the track of callers' latency; false when full */
+uint32_t subject_track(const subject_t *subject, uint8_t role); /* index of a track of counted requests */
 track_t *subject_gauge(analyzer_t *analyzer, subject_t *subject,
                        uint32_t signal); /* made when absent; NULL when full */
 void subjects_fini(analyzer_t *analyzer);
 
-/* observe.c: a bucket's cells as observations and gauge points. */
-void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells);
+/* observe.c: a bucket's cells as gauge points, which are judged at once, and as observations, which are given to
+ * `tick` subject by subject in their order. */
+typedef void observation_tick_t(analyzer_t *analyzer, uint32_t subject, const observation_t *observation,
+                                int64_t bucket);
+void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells, observation_tick_t *tick);
 
-/* The detectors: judge adds verdicts, learn accepts into the baseline what was not suspicious. */
+/* The detectors. What nothing can be said about is asked only; the rest are verdicts. */
+void track_asked(analyzer_t *analyzer, uint32_t subject, uint8_t role, bool opens);
+void track_judged(analyzer_t *analyzer, uint32_t subject, uint32_t track);
 verdict_t *verdict_add(analyzer_t *analyzer, uint32_t subject, uint32_t track);
-void detect_errors(analyzer_t *analyzer, uint32_t subject);
-void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role);
+uint8_t *track_streak(const subject_t *subject, const track_t *track);
 /* `rate`: requests per minute of the subject, NAN when not known. */
 void detect_gauge(analyzer_t *analyzer, uint32_t subject, uint32_t track, double value, int64_t time_ns, double rate);
 /* Takes a bucket's counts; true when what came before is too long ago to be judged together with it. */
 bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket);
 bool flow_band(const flow_t *flow, uint8_t role, double *low, double *expected, double *high);
 bool gauge_band(const track_t *track, double *low, double *expected, double *high);
+void flow_free(flow_t *flow);
 
 /* The baseline against which the last `window` recent buckets are judged: what was accepted and the recent buckets
  * before them. False while there are too few. */
@@ -213,10 +277,36 @@ typedef struct {
     double requests, errors, buckets;
 } baseline_t;
 bool flow_baseline(const flow_t *flow, uint32_t window, baseline_t *out);
+bool flow_accepted(const flow_bucket_t *bucket); /* neither suspicious nor held */
 /* The latencies of the same buckets, `role` TRACK_LATENCY or TRACK_CLIENT_LATENCY. */
 void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram_t *out);
 /* Adds the latencies of one of the recent buckets. */
+void flow_recent_read(const flow_t *flow, uint32_t recent, uint8_t view, stretch_t *out);
 void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into);
+/* For the codec: the baseline's latencies, and a recent bucket's, given whole. Buckets come oldest first. */
+void usual_set(usual_t *usual, const histogram_t *histogram);
+void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[static VIEWS]);
+
+/* The newest buckets together against what was usual before them. */
+enum { WINDOWS = 4 };
+typedef struct {
+    double requests, errors, count[VIEWS], seconds[VIEWS];
+} sums_t;
+typedef struct {
+    uint32_t buckets; /* 1, 2, 3 or 6 */
+    sums_t now, before;
+    double before_buckets;
+    bool enough; /* before, to judge what is now */
+} window_t;
+uint32_t flow_windows(const flow_t *flow, window_t windows[static WINDOWS]); /* how many there are */
+
+/* screen.c: false when the exact comparison of a window's latencies cannot find anything. */
+void screen_forget(places_t *places); /* of a distribution that changed */
+bool screen_latency(const analyzer_t *analyzer, flow_t *flow, const window_t *window, int view);
+
+void detect_errors(analyzer_t *analyzer, uint32_t subject, const window_t *windows, uint32_t count);
+void detect_latency_init(analyzer_t *analyzer);
+void detect_latency(analyzer_t *analyzer, uint32_t subject, uint8_t role, const window_t *windows, uint32_t count);
 
 /* Correlation within a bucket, learned from `lumps` over `weight` pairs beside a prior opinion, as the precision of the
  * shares of `window` buckets together, which scatter less; never more than the baseline's own size can tell. */

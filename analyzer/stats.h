@@ -14,6 +14,9 @@ typedef struct {
  * the mean. */
 double stats_excess(double k, double n, share_t share);
 
+/* The same for those to whom evidence below `least` is none: then what is returned is below it, too, but not exact. */
+double stats_excess_over(double k, double n, share_t share, double least);
+
 /* The same for "k or fewer". */
 double stats_deficit(double k, double n, share_t share);
 

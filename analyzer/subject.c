@@ -24,7 +24,7 @@ uint32_t subject_find(const analyzer_t *analyzer, const subject_key_t *key) {
 
 uint32_t subject_add(analyzer_t *analyzer, const subject_key_t *key) {
     if (analyzer->subject_count == analyzer->subject_capacity) {
-        analyzer->subject_capacity = analyzer->subject_capacity == 0 ? 64 : analyzer->subject_capacity * 2;
+        analyzer->subject_capacity = analyzer->subject_capacity + analyzer->subject_capacity / 4 + 64;
         analyzer->subjects = memory_resize(analyzer->subjects, analyzer->subject_capacity * sizeof *analyzer->subjects);
     }
     uint32_t ids[] = {key->service, key->caller, key->part};
@@ -60,13 +60,20 @@ static track_t *track_add(analyzer_t *analyzer, subject_t *subject, uint8_t role
 
 flow_t *subject_flow(analyzer_t *analyzer, subject_t *subject) {
     if (subject->flow != NULL) return subject->flow;
-    if (analyzer->track_total + 3 > analyzer->config.series) {
+    if (analyzer->track_total + 2 > analyzer->config.series) {
         analyzer->refused++;
         return NULL;
     }
     subject->flow = memory_new(1, sizeof *subject->flow);
-    for (uint8_t role = TRACK_ERRORS; role <= TRACK_CLIENT_LATENCY; role++) (void)track_add(analyzer, subject, role);
+    (void)track_add(analyzer, subject, TRACK_ERRORS);
+    (void)track_add(analyzer, subject, TRACK_LATENCY);
     return subject->flow;
+}
+
+bool subject_waited(analyzer_t *analyzer, subject_t *subject) {
+    flow_t *flow = subject->flow;
+    if (!flow->waited) flow->waited = track_add(analyzer, subject, TRACK_CLIENT_LATENCY) != NULL;
+    return flow->waited;
 }
 
 uint32_t subject_track(const subject_t *subject, uint8_t role) {
@@ -120,7 +127,7 @@ void subjects_fini(analyzer_t *analyzer) {
         subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) free(subject->tracks[t].gauge);
         free(subject->tracks);
-        free(subject->flow);
+        flow_free(subject->flow);
     }
     free(analyzer->subjects);
     table_fini(&analyzer->index);

@@ -102,6 +102,19 @@ static inline void mesh_calls(testmesh_t *mesh, const char *caller, const char *
     }
 }
 
+/* A saved state out of a file. */
+static inline buffer_t mesh_state(const char *path) {
+    enum { STATE_BYTES_MAX = 1 << 16 };
+    buffer_t state = {0};
+    FILE *file = fopen(path, "rb");
+    CHECK(file != NULL);
+    if (file == NULL) return state;
+    uint8_t *bytes = buffer_reserve(&state, STATE_BYTES_MAX);
+    state.len += fread(bytes, 1, STATE_BYTES_MAX, file);
+    (void)fclose(file);
+    return state;
+}
+
 /* Closes the bucket. */
 static inline void mesh_tick(testmesh_t *mesh) {
     bucket_t *cells = shard_bucket(&mesh->shard, mesh->bucket);
