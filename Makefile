@@ -34,7 +34,7 @@ LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
 Q      := $(if $(V),,@)
 SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive store) analyzer analyzer/series analyzer/routing \
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal cluster receive store) analyzer analyzer/series analyzer/routing \
            analyzer/simulate exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o

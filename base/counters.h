@@ -100,6 +100,10 @@
     X(FORWARD_SPANS_STOPPED, "forward_dropped_spans", "reason=\"stopped\"", "Spans not forwarded.")                    \
     X(FORWARD_SPANS_QUEUE_FULL, "forward_dropped_spans", "reason=\"queue_full\"", "Spans not forwarded.")              \
     X(FORWARD_SPANS_REJECTED, "forward_dropped_spans", "reason=\"rejected\"", "Spans not forwarded.")                  \
+    X(CLUSTER_ITEMS, "cluster_items", "what=\"taken\"", "What workers said, in a view.")                               \
+    X(CLUSTER_REPEATED, "cluster_items", "what=\"repeated\"", "What workers said, in a view.")                         \
+    X(CLUSTER_MISSING, "cluster_items", "what=\"missing\"", "What workers said, in a view.")                           \
+    X(CLUSTER_FOUND, "cluster_items", "what=\"found_late\"", "What workers said, in a view.")                          \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
     X(API_ERRORS, "api_errors", "", "API requests answered with an error.")                                            \
     COUNTER_MESH_ITEMS(X, MESH_ISTIO, "istio")                                                                         \

@@ -17,7 +17,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { COMMITTED_TIMEOUT_MS = 5000, LAG_EVERY = 256, COMPLAIN_EVERY = 1000, PROBE_TIMEOUT_MS = 200 };
+enum {
+    COMMITTED_TIMEOUT_MS = 5000,
+    LAG_EVERY = 256,
+    COMPLAIN_EVERY = 1000,
+    COMMITTED_TRIES = 5,
+    PROBE_TIMEOUT_MS = 200
+};
 
 typedef struct {
     journal_t base;
@@ -28,14 +34,17 @@ typedef struct {
     uint64_t request_bytes;
     err_t (*checkpoint)(void *context);
     void *context;
-    _Atomic int64_t tick_ns; /* 0 = none waits */
-    _Atomic uint64_t end;    /* what was handed out, and the lag in about as many bytes */
+    journal_holder_t *holder; /* NULL: one state for all */
+    bool rollups;             /* the first topic holds rollups, and we are the only member */
+    _Atomic int64_t tick_ns;  /* 0 = none waits */
+    _Atomic uint64_t end;     /* what was handed out, and the lag in about as many bytes */
     _Atomic bool unreachable, failed;
     bool closing;
 
     /* of the reading thread */
     bool joined; /* the group has told us which partitions are ours, if any */
     kafka_offsets_t offsets, released;
+    kafka_offsets_t kept; /* with a holder: what checkpoints of our own have had */
     kafka_snapshots_t snapshots;
     uint64_t position, handed, handed_bytes, malformed;
     uint64_t lag; /* messages; at least 1 while it is not known */
@@ -59,17 +68,44 @@ static err_t kafka_append(journal_t *journal, uint8_t kind, int64_t arrival_ns, 
 
 /* ---- partitions come and go ---- */
 
-/* Where each partition goes on: what our own state says, or the group when another member was further since. */
+/* Where a partition goes on: what our own state says, or the group when another member was further since. */
+static int64_t own_start(const kafka_t *kafka, const rd_kafka_topic_partition_t *one, int64_t committed) {
+    const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
+    if (own == NULL) return committed;
+    return committed > own->next && !kafka->rollups ? committed : own->next;
+}
+
+/* The same, where somebody else keeps the state. */
+static int64_t held_start(kafka_t *kafka, const rd_kafka_topic_partition_t *told, int64_t committed) {
+    char note[64] = "";
+    int64_t oldest = 0, newest = 0;
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(kafka->consumer, told->topic, told->partition, &oldest,
+                                                                 &newest, COMMITTED_TIMEOUT_MS);
+    if (told->metadata != NULL && told->metadata_size < sizeof note) memcpy(note, told->metadata, told->metadata_size);
+    int64_t next = -1;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        next = kafka->holder->take(kafka->holder->context, told->topic, told->partition, committed, note, oldest);
+    if (next >= 0) return next;
+    kafka->failed = true;
+    log_error("kafka: the state of %s/%d cannot be read: it is not folded; restart seismesh", told->topic,
+              (int)told->partition);
+    return newest;
+}
+
 static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
     rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(partitions);
     rd_kafka_resp_err_t error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
+    for (int i = 0; kafka->holder != NULL && error != RD_KAFKA_RESP_ERR_NO_ERROR && i < COMMITTED_TRIES; i++)
+        error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_warn("kafka: the group's offsets are not known (%s): going on from our own", rd_kafka_err2str(error));
+        log_warn("kafka: the group's offsets are not known (%s)%s", rd_kafka_err2str(error),
+                 kafka->holder == NULL ? ": going on from our own" : "");
     for (int i = 0; i < partitions->cnt; i++) {
         rd_kafka_topic_partition_t *one = &partitions->elems[i];
-        const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
-        int64_t next = own != NULL ? own->next : -1;
-        if (error == RD_KAFKA_RESP_ERR_NO_ERROR && told->elems[i].offset > next) next = told->elems[i].offset;
+        int64_t committed = error == RD_KAFKA_RESP_ERR_NO_ERROR ? told->elems[i].offset : -1;
+        if (committed < 0) committed = -1;
+        int64_t next =
+            kafka->holder == NULL ? own_start(kafka, one, committed) : held_start(kafka, &told->elems[i], committed);
         one->offset = next >= 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
         if (next >= 0) (void)kafka_offsets_set(&kafka->offsets, one->topic, one->partition, next);
         log_info("kafka: %s/%d from offset %" PRId64, one->topic, (int)one->partition, next < 0 ? 0 : next);
@@ -99,7 +135,9 @@ static void commit(kafka_t *kafka, const kafka_offsets_t *offsets, bool wait) {
 static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *partitions) {
     bool lost = rd_kafka_assignment_lost(kafka->consumer) != 0;
     if (lost) kafka->joined = false;
-    if (lost)
+    if (kafka->holder != NULL)
+        kafka->holder->give_back(kafka->holder->context, lost);
+    else if (lost)
         log_warn("kafka: %d partitions were taken from us before we could say how far we were; what was counted since "
                  "the last checkpoint is counted again by whoever has them now",
                  partitions->cnt);
@@ -111,8 +149,11 @@ static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *parti
         log_error("kafka: %d partitions go to another member, and the store could not be written: what was counted "
                   "since the last checkpoint is counted again there",
                   partitions->cnt);
-    for (int i = 0; i < partitions->cnt; i++)
-        kafka_offsets_remove(&kafka->offsets, partitions->elems[i].topic, partitions->elems[i].partition);
+    for (int i = 0; i < partitions->cnt; i++) {
+        const rd_kafka_topic_partition_t *one = &partitions->elems[i];
+        kafka_offsets_remove(&kafka->offsets, one->topic, one->partition);
+        if (kafka->holder != NULL) kafka->holder->drop(kafka->holder->context, one->topic, one->partition);
+    }
 }
 
 static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions,
@@ -148,7 +189,7 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *co
 
 static bool kind_of(const kafka_t *kafka, const char *topic, uint8_t *kind) {
     for (uint8_t i = 0; i < OTLP_KINDS; i++)
-        if (strcmp(kafka->topics[i], topic) == 0) {
+        if (kafka->topics[i] != NULL && strcmp(kafka->topics[i], topic) == 0) {
             *kind = i;
             return true;
         }
@@ -180,6 +221,31 @@ static bool body_of(kafka_t *kafka, uint8_t kind, int64_t arrival_ns, slice_t ra
         *body = buffer_slice(&kafka->mapped);
     }
     return otlp_check((otlp_kind_t)kind, *body, arrival_ns, &summary) == ERR_OK;
+}
+
+/* What a message is; false when it is nothing of ours. An empty request is how a tick is written (kafka_producer_tick);
+ * one from the future would close the buckets of those who live now. */
+static bool read_message(kafka_t *kafka, slice_t raw, journal_record_t *record) {
+    uint8_t kind;
+    record->payload = raw;
+    record->json = is_json(raw);
+    if (!kind_of(kafka, record->topic, &kind)) return false;
+    record->kind = kafka->rollups ? JOURNAL_ROLLUP : kind;
+    if (kafka->rollups) return raw.len <= kafka->request_bytes;
+    if (kafka->holder == NULL || !(raw.len == 0 || slice_is(raw, "{}")))
+        return body_of(kafka, kind, record->arrival_ns, raw, &record->payload);
+    int64_t now_ns = (int64_t)time(NULL) * 1000000000;
+    record->kind = JOURNAL_TICK;
+    if (record->arrival_ns > now_ns) record->arrival_ns = now_ns;
+    return true;
+}
+
+/* A holder's state may lie behind what a checkpoint of our own has: the record is handed out again, and marked. */
+static void note_kept(kafka_t *kafka, journal_record_t *record) {
+    const kafka_offset_t *kept = kafka_offsets_find(&kafka->kept, record->topic, record->partition);
+    record->known = kept != NULL && (int64_t)record->offset < kept->next;
+    if (!record->known)
+        (void)kafka_offsets_set(&kafka->kept, record->topic, record->partition, (int64_t)record->offset + 1);
 }
 
 static void complain(kafka_t *kafka, const rd_kafka_message_t *message) {
@@ -224,11 +290,14 @@ static bool take(kafka_t *kafka, const rd_kafka_message_t *message, journal_reco
     if (known != NULL && message->offset < known->next) return false; /* delivered again */
     if (kafka_offsets_set(&kafka->offsets, topic, message->partition, message->offset + 1) != ERR_OK) return false;
     *record = (journal_record_t){.position = kafka->position, .arrival_ns = arrival_of(message)};
-    if (!kind_of(kafka, topic, &record->kind) ||
-        !body_of(kafka, record->kind, record->arrival_ns, raw, &record->payload)) {
+    record->topic = topic;
+    record->partition = message->partition;
+    record->offset = (uint64_t)message->offset;
+    if (!read_message(kafka, raw, record)) {
         complain(kafka, message);
         return false;
     }
+    if (kafka->holder != NULL) note_kept(kafka, record);
     kafka->position += message->len + 1;
     kafka->handed++;
     kafka->handed_bytes += message->len;
@@ -281,8 +350,40 @@ static err_t kafka_next(journal_t *journal, int64_t timeout_ns, journal_record_t
 
 /* ---- the rest ---- */
 
+err_t journal_kafka_commit(journal_t *journal, const journal_commit_t *commits, size_t count) {
+    kafka_t *kafka = (kafka_t *)journal;
+    if (count == 0) return ERR_OK;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_t *one =
+            rd_kafka_topic_partition_list_add(list, commits[i].topic, commits[i].partition);
+        one->offset = commits[i].next;
+        one->metadata = memory_text(commits[i].note); /* freed with the list */
+        one->metadata_size = strlen(commits[i].note);
+    }
+    rd_kafka_resp_err_t error = rd_kafka_commit(kafka->consumer, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
+    log_warn("kafka: the group could not be told our offsets (%s); it is told again", rd_kafka_err2str(error));
+    return ERR_IO;
+}
+
+err_t journal_kafka_tick(journal_t *journal, const char *topic, int32_t partition, bool json, int64_t arrival_ns) {
+    return kafka_producer_tick(((kafka_t *)journal)->producer, topic, partition, json, arrival_ns);
+}
+
+bool journal_kafka_at_end(journal_t *journal, const char *topic, int32_t partition) {
+    kafka_t *kafka = (kafka_t *)journal;
+    rd_kafka_topic_partition_t one = {.topic = (char *)(uintptr_t)topic, .partition = partition};
+    return lag_of(kafka, &one) == 0;
+}
+
 static void kafka_save(journal_t *journal, buffer_t *out) {
     kafka_t *kafka = (kafka_t *)journal;
+    if (kafka->holder != NULL) {
+        kafka_offsets_encode(&kafka->kept, out);
+        return;
+    }
     kafka_offsets_encode(&kafka->offsets, out);
     kafka_snapshots_add(&kafka->snapshots, kafka->position, &kafka->offsets);
 }
@@ -315,6 +416,7 @@ static void kafka_free(kafka_t *kafka) {
     kafka_snapshots_fini(&kafka->snapshots);
     kafka_offsets_fini(&kafka->offsets);
     kafka_offsets_fini(&kafka->released);
+    kafka_offsets_fini(&kafka->kept);
     buffer_fini(&kafka->mapped);
     free(kafka);
 }
@@ -343,9 +445,13 @@ static rd_kafka_conf_t *configure(const journal_kafka_config_t *config, char *wh
     char kilobytes[24];
     (void)snprintf(kilobytes, sizeof kilobytes, "%llu", (unsigned long long)(config->queue_bytes / 1024 + 1));
     const kafka_property_t usual[] = {
-        {"auto.offset.reset", "earliest"},    {"topic.metadata.refresh.interval.ms", "10000"}, /* topics may be made
-                                                                                                  after we start */
-        {"allow.auto.create.topics", "true"}, {"queued.max.messages.kbytes", kilobytes},       {NULL, NULL},
+        {"auto.offset.reset", "earliest"},
+        {"topic.metadata.refresh.interval.ms", "10000"}, /* topics may be made after we start */
+        {"allow.auto.create.topics", "true"},
+        {"queued.max.messages.kbytes", kilobytes},
+        /* others wait for the partitions of a worker that is gone, and the view for what they say */
+        {"session.timeout.ms", config->holder != NULL ? "10000" : "45000"},
+        {NULL, NULL},
     };
     const kafka_property_t always[] = {
         {"group.id", config->group},
@@ -371,7 +477,8 @@ static err_t open_consumer(kafka_t *kafka, const journal_kafka_config_t *config,
     (void)rd_kafka_poll_set_consumer(kafka->consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(OTLP_KINDS);
     for (int i = 0; i < OTLP_KINDS; i++)
-        (void)rd_kafka_topic_partition_list_add(topics, config->topics[i], RD_KAFKA_PARTITION_UA);
+        if (kafka->topics[i] != NULL)
+            (void)rd_kafka_topic_partition_list_add(topics, kafka->topics[i], RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t error = rd_kafka_subscribe(kafka->consumer, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
@@ -390,8 +497,12 @@ err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position
     kafka->position = position;
     kafka->lag = 1;
     tell_end(kafka);
-    for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
-    err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
+    kafka->holder = config->holder;
+    kafka->rollups = config->rollups != NULL;
+    if (kafka->rollups) kafka->topics[0] = memory_text(config->rollups);
+    for (int i = 0; !kafka->rollups && i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
+    kafka_offsets_t *kept = config->holder == NULL ? &kafka->offsets : &kafka->kept;
+    err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(kept, state);
     if (err != ERR_OK)
         (void)snprintf(why, why_size, "the Kafka offsets in the store cannot be read (%s)", err_text(err));
     if (err == ERR_OK) err = kafka_producer_open(config, counters, &kafka->producer, why, why_size);

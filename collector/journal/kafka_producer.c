@@ -162,6 +162,18 @@ err_t kafka_producer_append(kafka_producer_t *producer, uint8_t kind, int64_t ar
     return result_of(error);
 }
 
+err_t kafka_producer_tick(kafka_producer_t *producer, const char *topic, int32_t partition, bool json,
+                          int64_t arrival_ns) {
+    promise_t *promise = memory_new(1, sizeof *promise);
+    rd_kafka_resp_err_t error = rd_kafka_producev(
+        producer->client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t) "{}", json ? 2 : 0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_TIMESTAMP(arrival_ns / 1000000), RD_KAFKA_V_OPAQUE(promise), RD_KAFKA_V_END);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
+    free(promise);
+    return ERR_FULL;
+}
+
 err_t kafka_producer_state(const kafka_producer_t *producer) {
     return producer->unreachable ? ERR_FULL : ERR_OK;
 }
