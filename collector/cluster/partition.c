@@ -12,6 +12,12 @@
 
 enum { STATE_VERSION = 1 };
 
+/* A message of full length, cut off while a record was folded. */
+typedef struct {
+    uint64_t first;
+    buffer_t bytes;
+} full_t;
+
 struct partition {
     partition_config_t config;
     char topic[ROLLUP_TOPIC_BYTES_MAX + 1];
@@ -22,6 +28,10 @@ struct partition {
     int64_t emitted_ns; /* event time when closed buckets were last said; INT64_MIN = never */
     int64_t told_ns;    /* complete_ns of the last message */
     bool told_settled;
+    full_t *full; /* oldest first */
+    uint32_t full_count;
+    uint32_t *translated; /* name ids of the fold as those of config.names; 0 = not asked for yet */
+    uint32_t translated_capacity;
 };
 
 /* ---- what the fold tells ---- */
@@ -31,14 +41,55 @@ static void on_request(void *context, otlp_kind_t kind, slice_t body) {
     if (partition->config.request != NULL) partition->config.request(partition->config.context, kind, body);
 }
 
+static uint32_t translate(partition_t *partition, uint32_t id) {
+    if (id <= NAME_OVERFLOW) return id;
+    if (id >= partition->translated_capacity) {
+        uint32_t before = partition->translated_capacity, wider = before == 0 ? 256 : before;
+        while (wider <= id) wider *= 2;
+        partition->translated = memory_resize(partition->translated, wider * sizeof *partition->translated);
+        memset(partition->translated + before, 0, (wider - before) * sizeof *partition->translated);
+        partition->translated_capacity = wider;
+    }
+    uint32_t *known = &partition->translated[id];
+    if (*known == 0)
+        *known = names_intern(partition->config.names, names_text(&fold_shard(partition->fold)->names, id));
+    return *known;
+}
+
 static void on_span(void *context, const folded_span_t *span) {
     partition_t *partition = context;
-    partition->config.span(partition->config.context, span, &fold_shard(partition->fold)->names);
+    folded_span_t told = *span;
+    told.service = translate(partition, span->service);
+    told.operation = translate(partition, span->operation);
+    partition->config.span(partition->config.context, &told);
+}
+
+/* Ends the message; with what it holds, everything before `complete_ns` has been said. Gives its first number. */
+static uint64_t end_message(partition_t *partition, int64_t complete_ns, bool settled, buffer_t *message) {
+    rollup_head_t head = {.topic = slice_text(partition->topic),
+                          .partition = partition->number,
+                          .epoch = partition->epoch,
+                          .complete_ns = complete_ns,
+                          .settled = settled};
+    partition->told_ns = complete_ns;
+    partition->told_settled = settled;
+    rollup_writer_finish(&partition->writer, &head, message);
+    return head.first;
+}
+
+/* Within a record, when the message is long enough: it says no more about time than the one before. */
+static void cut_message(partition_t *partition) {
+    if (partition->writer.items.len < PARTITION_MESSAGE_BYTES) return;
+    partition->full = memory_resize(partition->full, (partition->full_count + 1) * sizeof *partition->full);
+    full_t *full = &partition->full[partition->full_count++];
+    full->bytes = (buffer_t){0};
+    full->first = end_message(partition, partition->told_ns, false, &full->bytes);
 }
 
 static void on_half(void *context, const half_t *half, bool alone) {
     partition_t *partition = context;
     rollup_writer_half(&partition->writer, fold_shard(partition->fold), half, alone);
+    cut_message(partition);
 }
 
 partition_t *partition_new(const partition_config_t *config, const char *topic, int32_t number, uint64_t offset) {
@@ -59,6 +110,9 @@ void partition_free(partition_t *partition) {
     if (partition == NULL) return;
     fold_free(partition->fold);
     rollup_writer_fini(&partition->writer);
+    for (uint32_t i = 0; i < partition->full_count; i++) buffer_fini(&partition->full[i].bytes);
+    free(partition->full);
+    free(partition->translated);
     free(partition);
 }
 
@@ -67,8 +121,10 @@ void partition_free(partition_t *partition) {
 static void emit_bucket(partition_t *partition, bucket_t *bucket) {
     shard_t *shard = fold_shard(partition->fold);
     shard_sort(bucket);
-    for (uint32_t i = 0; i < bucket->count; i++)
+    for (uint32_t i = 0; i < bucket->count; i++) {
         rollup_writer_cell(&partition->writer, shard, bucket->bucket, bucket->entities[i], bucket->cells[i]);
+        cut_message(partition);
+    }
     shard_drop(shard, bucket->bucket);
 }
 
@@ -103,32 +159,36 @@ bool partition_settled(const partition_t *partition) {
     return fold_settled(partition->fold) && fold_shard(partition->fold)->bucket_count == 0;
 }
 
+int64_t partition_event_ns(const partition_t *partition) {
+    return fold_event_ns(partition->fold);
+}
+
 uint64_t partition_offset(const partition_t *partition) {
     return partition->offset;
 }
 
-uint64_t partition_first_waiting(const partition_t *partition) {
-    return partition->writer.first;
+bool partition_is_full(const partition_t *partition) {
+    return partition->full_count > 0;
 }
 
-size_t partition_waiting_bytes(const partition_t *partition) {
-    return partition->writer.items.len;
+static void give_full(partition_t *partition, uint64_t *first, buffer_t *message) {
+    *first = partition->full[0].first;
+    buffer_append(message, partition->full[0].bytes.data, partition->full[0].bytes.len);
+    buffer_fini(&partition->full[0].bytes);
+    memmove(partition->full, partition->full + 1, --partition->full_count * sizeof *partition->full);
 }
 
-bool partition_message(partition_t *partition, buffer_t *message) {
+bool partition_message(partition_t *partition, uint64_t *first, buffer_t *message) {
+    if (partition->full_count > 0) {
+        give_full(partition, first, message);
+        return true;
+    }
     bool settled = partition_settled(partition);
     int64_t complete = partition->emitted_ns;
     if (complete != INT64_MIN) complete -= partition->config.fold.pairing_window_ns;
     if (partition->writer.count == 0 && complete == partition->told_ns && settled == partition->told_settled)
         return false;
-    partition->told_ns = complete;
-    partition->told_settled = settled;
-    rollup_head_t head = {.topic = slice_text(partition->topic),
-                          .partition = partition->number,
-                          .epoch = partition->epoch,
-                          .complete_ns = complete,
-                          .settled = settled};
-    rollup_writer_finish(&partition->writer, &head, message);
+    *first = end_message(partition, complete, settled, message);
     return true;
 }
 

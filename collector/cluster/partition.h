@@ -4,7 +4,7 @@
  * recognised as said before.
  *
  *     partition_record(partition, &record);                  // in order of offsets
- *     if (partition_message(partition, &message)) send(&message);
+ *     while (partition_message(partition, &first, &message)) send(&message);
  *     partition_save(partition, &bytes);                     // with partition_offset: where to go on
  */
 #ifndef SEISMESH_CLUSTER_PARTITION_H
@@ -13,14 +13,17 @@
 #include "collector/cluster/rollup_log.h"
 #include "collector/journal/journal.h"
 
+enum { PARTITION_MESSAGE_BYTES = 256 << 10 }; /* brokers take 1 MB unless told otherwise */
+
 typedef struct {
     fold_config_t fold; /* pairing_window_ns: how long a half waits here before it goes to those who see all */
     const dialect_set_t *dialects;
     counters_t *counters;
-    /* Who keeps spans: told of each request, and of its spans with names as ids of `shard`. NULL = nobody. */
+    /* Who keeps spans: told of each request, and of its spans, with names as ids of `names`. NULL = nobody. */
     void *context;
     void (*request)(void *context, otlp_kind_t kind, slice_t body);
-    void (*span)(void *context, const folded_span_t *span, const names_t *names);
+    void (*span)(void *context, const folded_span_t *span);
+    names_t *names;
 } partition_config_t;
 
 typedef struct partition partition_t;
@@ -32,19 +35,18 @@ void partition_free(partition_t *partition);
 /* Folds the next record; one of an offset that was folded before is left out. */
 void partition_record(partition_t *partition, const journal_record_t *record);
 
-/* What is to be said, if there is anything new; the message is appended. */
-bool partition_message(partition_t *partition, buffer_t *message);
+/* The next message, if there is anything new to say: it is appended, *first is the number of its first item. Messages
+ * are not longer than PARTITION_MESSAGE_BYTES by much. */
+bool partition_message(partition_t *partition, uint64_t *first, buffer_t *message);
 
-/* Bytes that partition_message would give. */
-size_t partition_waiting_bytes(const partition_t *partition);
-
-/* Number of the first item that waits to be said. */
-uint64_t partition_first_waiting(const partition_t *partition);
+/* A message of full length waits. */
+bool partition_is_full(const partition_t *partition);
 
 /* Nothing waits: neither half of a call, nor open bucket. */
 bool partition_settled(const partition_t *partition);
 
-uint64_t partition_offset(const partition_t *partition); /* of the record that is folded next */
+int64_t partition_event_ns(const partition_t *partition); /* newest event time seen; INT64_MIN before the first */
+uint64_t partition_offset(const partition_t *partition);  /* of the record that is folded next */
 
 /* Everything, as canonical bytes; nothing may wait to be said (partition_message first). */
 void partition_save(const partition_t *partition, buffer_t *out);

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    SAY_BYTES = 256 << 10, /* a message is not longer by much */
-    SAY_MS = 250,          /* nor later */
+    SAY_MS = 250, /* what is new is not said later */
     ANNOUNCE_S = 60,
     FLUSH_MS = 10000,
 };
@@ -47,10 +46,13 @@ static holding_t *find(const worker_t *worker, const char *topic, int32_t number
 
 static err_t say(worker_t *worker, holding_t *holding) {
     char key[ROLLUP_TOPIC_BYTES_MAX + 48];
-    uint64_t first = partition_first_waiting(holding->partition);
-    if (!partition_message(holding->partition, &worker->message)) return ERR_OK;
-    (void)snprintf(key, sizeof key, "%s/%d/%llu", holding->topic, (int)holding->number, (unsigned long long)first);
-    return cluster_log_rollup(worker->log, key, &worker->message);
+    uint64_t first;
+    err_t err = ERR_OK;
+    while (err == ERR_OK && partition_message(holding->partition, &first, &worker->message)) {
+        (void)snprintf(key, sizeof key, "%s/%d/%llu", holding->topic, (int)holding->number, (unsigned long long)first);
+        err = cluster_log_rollup(worker->log, key, &worker->message);
+    }
+    return err;
 }
 
 static void announce(worker_t *worker) {
@@ -193,6 +195,15 @@ void worker_attach(worker_t *worker, journal_t *journal) {
     worker->journal = journal;
 }
 
+int64_t worker_event_ns(const worker_t *worker) {
+    int64_t newest = INT64_MIN;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        int64_t event_ns = partition_event_ns(worker->holdings[i]->partition);
+        if (event_ns > newest) newest = event_ns;
+    }
+    return newest;
+}
+
 uint32_t worker_partitions(const worker_t *worker) {
     return worker->count;
 }
@@ -209,7 +220,7 @@ err_t worker_record(worker_t *worker, const journal_record_t *record) {
         holding->record_ns = clock_monotonic_ns(worker->config.clock);
         holding->json = record->json;
     }
-    if (partition_waiting_bytes(holding->partition) >= SAY_BYTES) (void)say(worker, holding);
+    if (partition_is_full(holding->partition)) (void)say(worker, holding);
     return ERR_OK;
 }
 

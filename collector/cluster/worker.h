@@ -38,6 +38,7 @@ err_t worker_record(worker_t *worker, const journal_record_t *record);
 /* Says, keeps and ticks what is due. Call it often. */
 void worker_turn(worker_t *worker);
 
+int64_t worker_event_ns(const worker_t *worker); /* newest event time of its partitions; INT64_MIN = none */
 uint32_t worker_partitions(const worker_t *worker);
 
 /* ERR_OK; ERR_IO: nothing is folded any more, the log says why. */

@@ -98,7 +98,8 @@ static void work(world_t *w, int p, uint64_t until) {
 }
 
 static void say(world_t *w, int p) {
-    if (partition_message(w->topics[p].worker, &w->log[w->log_count])) w->log_count++;
+    uint64_t first;
+    while (partition_message(w->topics[p].worker, &first, &w->log[w->log_count])) w->log_count++;
 }
 
 static void keep(world_t *w, int p) {
