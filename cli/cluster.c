@@ -12,7 +12,7 @@
 err_t cluster_init(cluster_t *cluster, const config_t *config, const clock_source_t *clock, counters_t *counters,
                    char *why, size_t why_size) {
     slice_t role = slice_text(config->role);
-    *cluster = (cluster_t){.config = config, .clock = clock, .counters = counters};
+    *cluster = (cluster_t){.config = config, .clock = clock, .counters = counters, .complete_ns = INT64_MIN};
     cluster->role = slice_is(role, "worker") ? ROLE_IS_WORKER : slice_is(role, "view") ? ROLE_IS_VIEW : ROLE_IS_ALL;
     if (cluster->role == ROLE_IS_ALL || slice_is(slice_text(config->journal_kind), "kafka")) return ERR_OK;
     (void)snprintf(why, why_size, "role: %s needs journal.kind: kafka; or leave out the role", config->role);
@@ -78,7 +78,7 @@ err_t cluster_start(cluster_t *cluster, pipeline_t *pipeline, fold_sink_t sink, 
     cluster->pipeline = pipeline;
     cluster->sink = sink;
     if (cluster->role == ROLE_IS_WORKER) return start_worker(cluster, why, why_size);
-    if (cluster->role == ROLE_IS_VIEW) cluster->view = view_new(pipeline->fold, cluster->counters);
+    if (cluster->role == ROLE_IS_VIEW) cluster->view = view_new(pipeline->fold, cluster->counters, VIEW_PATIENCE_NS);
     return ERR_OK;
 }
 
@@ -118,14 +118,29 @@ void cluster_record(cluster_t *cluster, const journal_record_t *record) {
         fold_tick(cluster->pipeline->fold, record->arrival_ns);
 }
 
+const char *cluster_role_name(const cluster_t *cluster) {
+    return cluster->role == ROLE_IS_WORKER ? "worker" : cluster->role == ROLE_IS_VIEW ? "view" : NULL;
+}
+
 bool cluster_turn(cluster_t *cluster) {
+    if (cluster->view != NULL) {
+        cluster->partitions = view_partitions(cluster->view);
+        cluster->complete_ns = view_complete_ns(cluster->view);
+        cluster->settled = !view_expects(cluster->view);
+    }
     if (cluster->worker == NULL) return true;
     worker_turn(cluster->worker);
+    cluster->partitions = worker_partitions(cluster->worker);
+    cluster->settled = worker_settled(cluster->worker);
     return worker_state(cluster->worker) == ERR_OK;
 }
 
 bool cluster_ticks(const cluster_t *cluster) {
     return cluster->view == NULL || !view_expects(cluster->view);
+}
+
+void cluster_nodes(void *cluster, void (*node)(void *context, const char *id, const char *url), void *context) {
+    view_nodes(((cluster_t *)cluster)->view, node, context);
 }
 
 int64_t cluster_event_ns(const cluster_t *cluster) {

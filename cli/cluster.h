@@ -23,6 +23,10 @@ typedef struct {
     char group[300], url[300], node[300];
     worker_t *worker;
     view_t *view;
+    /* Written by the folding thread, read by others. */
+    _Atomic uint32_t partitions;
+    _Atomic int64_t complete_ns;
+    _Atomic bool settled;
 } cluster_t;
 
 /* Reads the role. ERR_INVALID (`why`): it needs Kafka as the journal. Then the pipeline is to be made. */
@@ -40,6 +44,9 @@ void cluster_attach(cluster_t *cluster, journal_t *journal);
 /* Takes a record in its way. Only for roles other than all. */
 void cluster_record(cluster_t *cluster, const journal_record_t *record);
 
+/* "worker", "view", or NULL. */
+const char *cluster_role_name(const cluster_t *cluster);
+
 /* What is due; false: nothing may be read any more (the log says why). */
 bool cluster_turn(cluster_t *cluster);
 
@@ -48,6 +55,9 @@ bool cluster_ticks(const cluster_t *cluster);
 
 /* Newest event time; INT64_MIN = none. */
 int64_t cluster_event_ns(const cluster_t *cluster);
+
+/* Calls back for each node that keeps spans; a view's, any thread. */
+void cluster_nodes(void *cluster, void (*node)(void *context, const char *id, const char *url), void *context);
 
 /* What a checkpoint keeps of it beside the rest, and takes in again. */
 void cluster_save(const cluster_t *cluster, buffer_t *out);

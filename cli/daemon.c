@@ -229,6 +229,10 @@ static void fill_status(void *context, web_status_t *status) {
                              .event_ns = daemon->event_ns,
                              .checkpoint_position = daemon->checkpoint_position,
                              .checkpoint_count = daemon->checkpoints,
+                             .role = cluster_role_name(&daemon->cluster),
+                             .partitions = daemon->cluster.partitions,
+                             .complete_ns = daemon->cluster.complete_ns,
+                             .settled = daemon->cluster.settled,
                              .checkpoint_age_s = -1};
     if (daemon->checkpoint_ns > 0)
         status->checkpoint_age_s = (double)(clock_monotonic_ns(daemon->clock) - daemon->checkpoint_ns) * 1e-9;
@@ -386,6 +390,10 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
                              .dialects = daemon->dialect_names,
                              .dialect_set = daemon->pipeline.dialects,
                              .status = {.context = daemon, .fill = fill_status, .band = fill_band}};
+    if (daemon->cluster.role == ROLE_IS_VIEW) {
+        context.nodes.context = &daemon->cluster;
+        context.nodes.each = cluster_nodes;
+    }
     return web_start(&web, &context, &daemon->web, why, why_size);
 }
 

@@ -165,9 +165,15 @@ static json_t *meshes_document(const counters_t *counters, query_t *query) {
     return document;
 }
 
+static json_t *cluster_document(const web_status_t *now) {
+    if (now->role == NULL) return json_null();
+    return json_pack("{ss,sI,so,sb}", "role", now->role, "partitions", (json_int_t)now->partitions, "complete_ms",
+                     value_ms(now->complete_ns), "settled", now->settled);
+}
+
 json_t *document_status(web_t *web, query_t *query) {
     const web_context_t *context = &web->context;
-    web_status_t now = {.event_ns = INT64_MIN, .checkpoint_age_s = -1};
+    web_status_t now = {.event_ns = INT64_MIN, .complete_ns = INT64_MIN, .checkpoint_age_s = -1};
     context->status.fill(context->status.context, &now);
     query_status_t store = {.event_ns = INT64_MIN, .first_ns = INT64_MIN};
     err_t err = query_status(query, &store);
@@ -183,6 +189,7 @@ json_t *document_status(web_t *web, query_t *query) {
                         json_pack("{sI,sI,sI}", "end", (json_int_t)now.journal_end, "folded",
                                   (json_int_t)now.journal_folded, "behind_bytes",
                                   (json_int_t)now.journal_behind_bytes));
+    json_object_set_new(document, "cluster", cluster_document(&now));
     json_object_set_new(document, "store",
                         json_pack("{sI,sI,sI,sI,sI}", "bytes", (json_int_t)store.bytes, "spans",
                                   (json_int_t)store.spans, "traces", (json_int_t)store.traces, "entities",

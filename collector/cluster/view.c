@@ -10,7 +10,8 @@
 
 enum { STATE_VERSION = 1, COMPLAIN_EVERY = 1000 };
 
-#define PATIENCE_NS (INT64_C(120) * 1000000000)
+/* A node that says nothing for so long while others do is gone; each says every minute that it is there. */
+#define FORGOTTEN_NS (INT64_C(86400) * 1000000000)
 
 typedef struct {
     char topic[ROLLUP_TOPIC_BYTES_MAX + 1];
@@ -23,6 +24,7 @@ typedef struct {
 
 typedef struct {
     char id[VIEW_TEXT_MAX + 1], url[VIEW_TEXT_MAX + 1];
+    int64_t heard_ns; /* arrival of its last word */
 } node_t;
 
 struct view {
@@ -30,6 +32,7 @@ struct view {
     counters_t *counters;
     origin_t *origins;
     uint32_t origin_count;
+    int64_t patience_ns;
     int64_t arrival_ns; /* of the message at hand */
     origin_t *origin;   /* likewise */
     uint64_t refused, complaints;
@@ -38,10 +41,11 @@ struct view {
     uint32_t node_count;
 };
 
-view_t *view_new(fold_t *fold, counters_t *counters) {
+view_t *view_new(fold_t *fold, counters_t *counters, int64_t patience_ns) {
     view_t *view = memory_new(1, sizeof *view);
     view->fold = fold;
     view->counters = counters;
+    view->patience_ns = patience_ns;
     (void)pthread_mutex_init(&view->lock, NULL);
     return view;
 }
@@ -97,16 +101,16 @@ static bool same_fold(origin_t *origin, const rollup_head_t *head) {
 
 /* Says what is missing before a message, and counts what is new, what was seen before, and what was missed before. */
 static void account(view_t *view, const origin_t *origin, const rollup_head_t *head) {
-    uint64_t end = ranges_end(&origin->seen),
-             known = ranges_overlap(&origin->seen, head->first, head->first + head->count);
+    uint64_t first = head->first, behind = first + head->count, end = ranges_end(&origin->seen);
+    uint64_t known = ranges_overlap(&origin->seen, first, behind), old = behind < end ? behind : end;
     counters_add(view->counters, COUNTER_CLUSTER_ITEMS, head->count - known);
     counters_add(view->counters, COUNTER_CLUSTER_REPEATED, known);
-    if (head->first < end) counters_add(view->counters, COUNTER_CLUSTER_FOUND, head->count - known);
-    if (head->first <= end || origin->seen.count == 0) return;
-    counters_add(view->counters, COUNTER_CLUSTER_MISSING, head->first - end);
+    if (first < old) counters_add(view->counters, COUNTER_CLUSTER_FOUND, old - first - known);
+    if (first <= end || origin->seen.count == 0) return;
+    counters_add(view->counters, COUNTER_CLUSTER_MISSING, first - end);
     log_error("%" PRIu64 " items of %s/%d are not where they were expected in the rollup topic; if they do not follow, "
               "they were deleted before this view read them (see the topic's retention)",
-              head->first - end, origin->topic, (int)origin->partition);
+              first - end, origin->topic, (int)origin->partition);
 }
 
 /* What all partitions have passed that are waited for. */
@@ -117,7 +121,8 @@ int64_t view_complete_ns(const view_t *view) {
     if (newest == INT64_MIN) return newest;
     for (uint32_t i = 0; i < view->origin_count; i++) {
         const origin_t *origin = &view->origins[i];
-        if (origin->settled || origin->complete_ns == INT64_MIN || origin->complete_ns < newest - PATIENCE_NS) continue;
+        if (origin->settled || origin->complete_ns == INT64_MIN || origin->complete_ns < newest - view->patience_ns)
+            continue;
         if (origin->complete_ns < oldest) oldest = origin->complete_ns;
     }
     return oldest == INT64_MAX ? newest : oldest;
@@ -153,8 +158,8 @@ static bool copy_text(slice_t from, char to[VIEW_TEXT_MAX + 1]) {
     return true;
 }
 
-static err_t take_node(view_t *view, slice_t id, slice_t url) {
-    node_t node;
+static err_t take_node(view_t *view, slice_t id, slice_t url, int64_t heard_ns) {
+    node_t node = {.heard_ns = heard_ns};
     if (!copy_text(id, node.id) || !copy_text(url, node.url)) return ERR_MALFORMED;
     (void)pthread_mutex_lock(&view->lock);
     uint32_t at = 0;
@@ -169,7 +174,11 @@ static err_t take_node(view_t *view, slice_t id, slice_t url) {
 
 void view_nodes(view_t *view, void (*node)(void *context, const char *id, const char *url), void *context) {
     (void)pthread_mutex_lock(&view->lock);
-    for (uint32_t i = 0; i < view->node_count; i++) node(context, view->nodes[i].id, view->nodes[i].url);
+    int64_t newest = INT64_MIN;
+    for (uint32_t i = 0; i < view->node_count; i++)
+        if (view->nodes[i].heard_ns > newest) newest = view->nodes[i].heard_ns;
+    for (uint32_t i = 0; i < view->node_count; i++)
+        if (view->nodes[i].heard_ns >= newest - FORGOTTEN_NS) node(context, view->nodes[i].id, view->nodes[i].url);
     (void)pthread_mutex_unlock(&view->lock);
 }
 
@@ -182,7 +191,7 @@ void view_message(view_t *view, int64_t arrival_ns, slice_t message) {
     if (err == ERR_OK && type == ROLLUP_ITEMS) err = take_items(view, message);
     if (err == ERR_OK && type == ROLLUP_NODE) {
         err = rollup_node_read(message, &id, &url);
-        if (err == ERR_OK) err = take_node(view, id, url);
+        if (err == ERR_OK) err = take_node(view, id, url, arrival_ns);
     }
     if (err == ERR_OK && view->refused == refused) return;
     counters_add(view->counters, COUNTER_JOURNAL_CORRUPT, 1);
@@ -223,6 +232,7 @@ void view_save(const view_t *view, buffer_t *out) {
     for (uint32_t i = 0; i < view->node_count; i++) {
         buffer_block(out, slice_text(view->nodes[i].id));
         buffer_block(out, slice_text(view->nodes[i].url));
+        buffer_zigzag(out, view->nodes[i].heard_ns);
     }
 }
 
@@ -252,12 +262,14 @@ err_t view_load(view_t *view, slice_t bytes) {
     uint8_t version;
     uint64_t count;
     slice_t id, url;
+    int64_t heard_ns;
     if (!bytes_byte(&in, &version)) return ERR_MALFORMED;
     if (version != STATE_VERSION) return ERR_FOREIGN;
     bool fine = bytes_varint(&in, &count);
     for (; fine && count > 0; count--) fine = load_origin(view, &in);
     fine = fine && bytes_varint(&in, &count);
     for (; fine && count > 0; count--)
-        fine = bytes_block(&in, &id) && bytes_block(&in, &url) && take_node(view, id, url) == ERR_OK;
+        fine = bytes_block(&in, &id) && bytes_block(&in, &url) && bytes_zigzag(&in, &heard_ns) &&
+               take_node(view, id, url, heard_ns) == ERR_OK;
     return fine && bytes_done(&in) ? ERR_OK : ERR_MALFORMED;
 }

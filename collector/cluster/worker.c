@@ -204,6 +204,12 @@ int64_t worker_event_ns(const worker_t *worker) {
     return newest;
 }
 
+bool worker_settled(const worker_t *worker) {
+    for (uint32_t i = 0; i < worker->count; i++)
+        if (!partition_settled(worker->holdings[i]->partition)) return false;
+    return true;
+}
+
 uint32_t worker_partitions(const worker_t *worker) {
     return worker->count;
 }

@@ -39,6 +39,7 @@ err_t worker_record(worker_t *worker, const journal_record_t *record);
 void worker_turn(worker_t *worker);
 
 int64_t worker_event_ns(const worker_t *worker); /* newest event time of its partitions; INT64_MIN = none */
+bool worker_settled(const worker_t *worker);     /* nothing waits in any of them */
 uint32_t worker_partitions(const worker_t *worker);
 
 /* ERR_OK; ERR_IO: nothing is folded any more, the log says why. */

@@ -137,6 +137,8 @@ static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *parti
     if (lost) kafka->joined = false;
     if (kafka->holder != NULL)
         kafka->holder->give_back(kafka->holder->context, lost);
+    else if (kafka->rollups)
+        return; /* nobody else is in the group: it comes back, and goes on where we are */
     else if (lost)
         log_warn("kafka: %d partitions were taken from us before we could say how far we were; what was counted since "
                  "the last checkpoint is counted again by whoever has them now",

@@ -4,7 +4,7 @@
 #include "collector/cluster/partition.h"
 #include "collector/cluster/view.h"
 #include "tests/bench/mesh20.h"
-#include "tests/test.h"
+#include "tests/bench/same_cells.h"
 
 enum { PARTITIONS = 4, ROUNDS = 4, REQUESTS = ROUNDS * ROUND_REQUESTS, TICKS = 40 };
 
@@ -52,7 +52,7 @@ static void world_init(world_t *w, int64_t waiting_ns) {
     w->worker.fold.pairing_window_ns = waiting_ns;
     w->mesh_fold = fold_new(&w->config, w->dialects, w->counters, (fold_sink_t){0});
     w->one = fold_new(&w->config, w->dialects, w->counters, (fold_sink_t){0});
-    w->view = view_new(w->mesh_fold, w->counters);
+    w->view = view_new(w->mesh_fold, w->counters, VIEW_PATIENCE_NS);
     for (int p = 0; p < PARTITIONS; p++) w->topics[p].worker = partition_new(&w->worker, "spans", p, 0);
 }
 
@@ -140,48 +140,9 @@ static void settle(world_t *w) {
     fold_finish(w->one);
 }
 
-/* All cells of an entity, merged, as bytes. */
-static void total(const shard_t *shard, uint32_t entity, buffer_t *out) {
-    cell_t sum;
-    cell_init(&sum);
-    for (uint32_t b = 0; b < shard->bucket_count; b++) {
-        const bucket_t *bucket = shard->buckets[b];
-        uint32_t place = entity < bucket->place_capacity ? bucket->place[entity] : 0;
-        if (place > 0) cell_merge(&sum, bucket->cells[place - 1]);
-    }
-    cell_encode(&sum, out);
-    cell_fini(&sum);
-}
-
-/* The entity of the same names in another shard; 0 = none. */
-static uint32_t same_entity(const shard_t *from, uint32_t entity, shard_t *in) {
-    entity_key_t key = from->entities[entity];
-    uint32_t *names[] = {&key.service, &key.caller, &key.version, &key.zone, &key.instance, &key.operation};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        *names[i] = names_find(&in->names, names_text(&from->names, *names[i]));
-        if (*names[i] == UINT32_MAX) return 0;
-    }
-    uint32_t before = in->entity_count, id = shard_entity(in, &key);
-    return id < before ? id : 0;
-}
-
 static void check_equal(world_t *w) {
-    shard_t *one = fold_shard(w->one), *all = fold_shard(w->mesh_fold);
-    uint32_t edges = 0;
-    CHECK_EQUAL(all->entity_count, one->entity_count);
-    for (uint32_t id = 1; id < one->entity_count; id++) {
-        buffer_t expected = {0}, got = {0};
-        uint32_t there = same_entity(one, id, all);
-        CHECK(there != 0);
-        total(one, id, &expected);
-        total(all, there, &got);
-        CHECK(slice_equal(buffer_slice(&expected), buffer_slice(&got)));
-        edges += one->entities[id].kind == ENTITY_EDGE;
-        buffer_fini(&expected);
-        buffer_fini(&got);
-    }
-    CHECK(edges >= MESH_EDGES);
-    CHECK_EQUAL(counters_get(w->counters, COUNTER_CLUSTER_MISSING), 0);
+    check_same_cells(fold_shard(w->one), fold_shard(w->mesh_fold));
+    CHECK_EQUAL(counters_get(w->counters, COUNTER_CLUSTER_MISSING), counters_get(w->counters, COUNTER_CLUSTER_FOUND));
 }
 
 /* Every request goes to a partition by chance; workers die, keep and speak by chance. */
@@ -239,7 +200,7 @@ TEST(a_view_that_reads_the_compacted_topic_knows_the_same) {
     for (int p = 0; p < PARTITIONS; p++) work(&world, p, world.topics[p].count);
     settle(&world);
     fold_t *late_fold = fold_new(&world.config, world.dialects, world.counters, (fold_sink_t){0});
-    view_t *late = view_new(late_fold, world.counters);
+    view_t *late = view_new(late_fold, world.counters, VIEW_PATIENCE_NS);
     for (uint32_t i = 0; i < world.log_count; i++) {
         rollup_head_t head, other;
         slice_t items;
