@@ -41,7 +41,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/g
 LIBRARY := $(BUILD)/libseismesh.a
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick)
+BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick kafka_fill)
 BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender_http.c sender_grpc.c)
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json

@@ -76,7 +76,8 @@ void fold_dropped(fold_t *fold);
 
 /* --- what other folds have counted is taken in (import.c) --- */
 
-/* Adds a cell of an entity (an id of this fold's shard). ERR_INVALID: the bucket lies in the future. */
+/* Adds a cell of an entity (an id of this fold's shard). ERR_INVALID: the bucket lies in the future; ERR_FULL: more
+ * buckets are open than there are in a day. */
 err_t fold_take_cell(fold_t *fold, uint32_t entity, int64_t bucket, const cell_t *cell, int64_t arrival_ns);
 
 /* Takes a half that another fold gave to its sink; its name ids are this shard's. ERR_INVALID: from the future. */

@@ -2,6 +2,8 @@
  * judges the whole. Cells merge; halves of calls that met nobody in their own fold meet here. */
 #include "collector/fold/calls.h"
 
+enum { OPEN_BUCKETS_MAX = 8640 };
+
 /* A fold's own records tell calls.c who reports; here the cells that those records became do. */
 static void note_reporter(fold_t *fold, const entity_key_t *key) {
     if (key->kind != ENTITY_SERVICE || entity_is_mark(key)) return;
@@ -18,6 +20,7 @@ static void note_time(fold_t *fold, int64_t time_ns, int64_t arrival_ns) {
 
 err_t fold_take_cell(fold_t *fold, uint32_t entity, int64_t bucket, const cell_t *cell, int64_t arrival_ns) {
     if (bucket < 0 || bucket > bucket_of(arrival_ns + OTLP_FUTURE_NS)) return ERR_INVALID;
+    if (fold->shard.bucket_count >= OPEN_BUCKETS_MAX && shard_bucket(&fold->shard, bucket) == NULL) return ERR_FULL;
     note_time(fold, (bucket + 1) * BUCKET_NS - 1, arrival_ns);
     note_reporter(fold, &fold->shard.entities[entity]);
     cell_merge(shard_cell(&fold->shard, entity, bucket), cell);
