@@ -43,7 +43,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 static rd_kafka_conf_t *configure(const journal_kafka_config_t *config, bool reader, char *why, size_t why_size) {
     static const kafka_property_t writing[] = {
         {"linger.ms", "5"},
-        {"compression.codec", "zstd"}, /* 4:1 */
+        {"compression.codec", "lz4"},
         {"queue.buffering.max.kbytes", "65536"},
         {NULL, NULL},
     };
