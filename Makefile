@@ -46,7 +46,7 @@ BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
+.PHONY: all run run-cluster test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -55,6 +55,11 @@ run: ## install what is missing, build, and run with a recorded incident (Ctrl-C
 	@./packages.sh run
 	@$(MAKE) --no-print-directory -j2 all
 	@datasets/demo.sh $(BUILD)/seismesh
+
+run-cluster: ## a Kafka broker, three workers and a view on this machine, with a simulated shop (Ctrl-C stops all)
+	@./packages.sh run
+	@$(MAKE) --no-print-directory -j2 all
+	@datasets/cluster.sh $(BUILD)/seismesh
 
 test: ## install what tests need, build, run everything; ends with "N passed, N failed"
 	@./packages.sh test
