@@ -4,18 +4,21 @@
 # fell by chance. The view's ledger is compared behind each. Prints a Markdown table.
 #
 #   tests/bench/kafka.sh [--spans 4000000] [--build build/release] [--pairing SECONDS]... [--only all|1|3]...
+#                        [--used 4]     so many partitions get requests: with 1 all halves of calls meet there, as they
+#                                       do in every partition when the producers key by trace id
 #
 # The broker is a real one (tests/interop/broker.sh); where it cannot be had, this says so and ends with 2. Broker and
 # nodes share the machine: the figure is CPU time, not the clock's. Ports 20750 to 20767 unless PORTS says otherwise.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-spans=4000000 build=build/release pairing=() rows=()
+spans=4000000 build=build/release pairing=() rows=() used=4
 while [ $# -gt 1 ]; do
     case $1 in
     --spans) spans=$2 ;;
     --build) build=$2 ;;
     --pairing) pairing+=("$2") ;;
+    --used) used=$2 ;;
     --only) rows+=("$2") ;;
     *) echo "kafka.sh: unknown option $1" >&2; exit 2 ;;
     esac
@@ -41,7 +44,7 @@ trap 'exit 130' INT TERM
 broker_fetch || { echo "kafka.sh: $broker_why" >&2; exit 2; }
 broker_format 4 && broker_start || { echo "kafka.sh: the broker does not start" >&2; exit 1; }
 "$build/tests/bench/kafka_fill" --brokers "127.0.0.1:$broker_port" --topic otlp_spans --spans "$spans" \
-    --out "$work/ledger.json" || exit 1
+    --partitions "$used" --out "$work/ledger.json" || exit 1
 
 # start ROW NUMBER ROLE: a node without receivers; topics and group of its row.
 start() {
