@@ -69,14 +69,18 @@ static err_t start_worker(cluster_t *cluster, char *why, size_t why_size) {
         .silence_ns = (int64_t)(c->silence_s * 1e9),
         .node = cluster->node,
         .url = c->spans_store ? cluster->url : "",
-        .clock = cluster->clock};
+        .clock = cluster->clock,
+        .checkpoint = c->spans_store ? cluster->checkpoint : NULL,
+        .context = cluster->sink.context};
     worker.partition.fold.pairing_window_ns = (int64_t)(c->cluster_pairing_s * 1e9);
     return worker_open(&worker, &cluster->worker, why, why_size);
 }
 
-err_t cluster_start(cluster_t *cluster, pipeline_t *pipeline, fold_sink_t sink, char *why, size_t why_size) {
+err_t cluster_start(cluster_t *cluster, pipeline_t *pipeline, fold_sink_t sink, err_t (*checkpoint)(void *context),
+                    char *why, size_t why_size) {
     cluster->pipeline = pipeline;
     cluster->sink = sink;
+    cluster->checkpoint = checkpoint;
     if (cluster->role == ROLE_IS_WORKER) return start_worker(cluster, why, why_size);
     if (cluster->role == ROLE_IS_VIEW) cluster->view = view_new(pipeline->fold, cluster->counters, VIEW_PATIENCE_NS);
     return ERR_OK;

@@ -17,8 +17,9 @@ typedef struct {
     const clock_source_t *clock;
     pipeline_t *pipeline;
     counters_t *counters;
-    fold_sink_t sink; /* the daemon's: who keeps spans */
-    bool known;       /* the record at hand was in a checkpoint of our own already: its spans are kept */
+    fold_sink_t sink;                   /* the daemon's: who keeps spans */
+    err_t (*checkpoint)(void *context); /* with the sink's context */
+    bool known; /* the record at hand was in a checkpoint of our own already: its spans are kept */
     journal_kafka_config_t kafka;
     char group[300], url[300], node[300];
     worker_t *worker;
@@ -34,8 +35,10 @@ err_t cluster_init(cluster_t *cluster, const config_t *config, const clock_sourc
                    char *why, size_t why_size);
 void cluster_fini(cluster_t *cluster);
 
-/* Makes worker or view around the pipeline. `sink` is who keeps spans. */
-err_t cluster_start(cluster_t *cluster, pipeline_t *pipeline, fold_sink_t sink, char *why, size_t why_size);
+/* Makes worker or view around the pipeline. `sink` is who keeps spans; `checkpoint`, with the same context, puts what
+ * it has on disk. */
+err_t cluster_start(cluster_t *cluster, pipeline_t *pipeline, fold_sink_t sink, err_t (*checkpoint)(void *context),
+                    char *why, size_t why_size);
 
 /* Puts what the role needs into the journal's configuration, which is kept here. */
 void cluster_configure(cluster_t *cluster, journal_kafka_config_t *journal);

@@ -308,6 +308,13 @@ static err_t checkpoint_for_journal(void *context) {
     return checkpoint_now(context);
 }
 
+/* Nothing new, nothing to write: also when all is being closed, behind the last checkpoint. */
+static err_t checkpoint_for_worker(void *context) {
+    daemon_t *daemon = context;
+    if (daemon->folded == store_position(daemon->store)) return ERR_OK;
+    return daemon->stopping ? ERR_IO : checkpoint_now(daemon);
+}
+
 static err_t open_kafka(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
     slice_t state;
@@ -405,7 +412,8 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
     err_t err = cluster_init(&daemon->cluster, daemon->config, daemon->clock, &daemon->counters, why, why_size);
     if (err == ERR_OK)
         err = pipeline_init(&daemon->pipeline, daemon->config, &daemon->counters, analysis, sink, why, why_size);
-    if (err == ERR_OK) err = cluster_start(&daemon->cluster, &daemon->pipeline, sink, why, why_size);
+    if (err == ERR_OK)
+        err = cluster_start(&daemon->cluster, &daemon->pipeline, sink, checkpoint_for_worker, why, why_size);
     if (err == ERR_OK) err = open_store(daemon, why, why_size);
     if (err == ERR_OK) err = recover(daemon, &position, why, why_size);
     if (err == ERR_OK) err = open_journal(daemon, position, why, why_size);

@@ -66,7 +66,7 @@ static void announce(worker_t *worker) {
 /* ---- keeping ---- */
 
 /* Writes the states of all partitions that went on since; the group hears of them when everything that they count as
- * said is with the brokers. */
+ * said is with the brokers, and the spans of what they have folded are on disk. */
 static err_t keep(worker_t *worker) {
     err_t err = ERR_OK;
     for (uint32_t i = 0; err == ERR_OK && i < worker->count; i++) {
@@ -80,6 +80,7 @@ static err_t keep(worker_t *worker) {
             err = cluster_log_save(worker->log, holding->topic, holding->number, holding->keeping,
                                    buffer_slice(&worker->state), &holding->piece_offset);
     }
+    if (err == ERR_OK && worker->config.checkpoint != NULL) err = worker->config.checkpoint(worker->config.context);
     if (err == ERR_OK) err = cluster_log_flush(worker->log, FLUSH_MS);
     if (err != ERR_OK) return err;
     journal_commit_t *commits = memory_new(worker->count + 1, sizeof *commits);

@@ -23,6 +23,10 @@ typedef struct {
     int64_t silence_ns; /* after so long without a record, time is written into a partition in which something waits */
     const char *node, *url; /* what others may call us, and where our page is; "" = not told */
     const clock_source_t *clock;
+    /* Puts the spans of all records folded so far on disk, before the group hears that they were. NULL = nobody keeps
+     * spans. */
+    err_t (*checkpoint)(void *context);
+    void *context;
 } worker_config_t;
 
 /* ERR_INVALID with `why`. The configuration is copied; what it points at is borrowed. */

@@ -6,13 +6,14 @@
 
 W0 goes to the receivers of worker 1 (which is never struck, since it has to acknowledge) while blows fall:
     kill      a worker gets SIGKILL and comes back
-    gone      a worker gets SIGKILL and does not come back before the end
+    gone      a worker gets SIGKILL and does not come back before the end (then it does: it has spans)
     frozen    a worker stands still for longer than the group waits, and goes on: others have its partitions by then
     leave     a worker is stopped in good order and comes back
     late      another worker joins
     view      the view gets SIGKILL and comes back
     broker    the broker gets SIGKILL and comes back
-In the end the view's counts are compared with the ledger, exactly, and every store with PRAGMA integrity_check. The
+In the end the view's counts are compared with the ledger, exactly, traces are read through the view, every span once,
+and every store is given to PRAGMA integrity_check. The
 instants and blows come from the seed, which is printed. The last line is "N passed, N failed".
 """
 import argparse
@@ -226,16 +227,21 @@ def run(options, work, chance):
     cluster, ledger = Cluster(options, work), os.path.join(work, "ledger.json")
     cluster.start()
     torment(options, cluster, chance, load(options, cluster, ledger))
+    for worker in cluster.workers:
+        if worker.process is not None and not worker.runs():
+            worker.start()
+            wait_for(f"{worker.name} is ready", 60, worker.is_ready)
     cluster.wait_until_settled()
     items = cluster.items()
     verdict = subprocess.run([sys.executable, os.path.join(HERE, "ledger.py"), ledger, "--api",
-                              f"http://127.0.0.1:{cluster.view.port + 2}", "--no-spans"], check=False).returncode
+                              f"http://127.0.0.1:{cluster.view.port + 2}", "--spans-elsewhere"],
+                             check=False).returncode
     for node in cluster.workers + [cluster.view]:
         node.stop()
     damaged = cluster.damaged_stores()
     print(f"blows: {', '.join(f'{count} {name}' for name, count in cluster.counts.items() if count)}; "
           f"what workers said, as the last view counted: {items}")
-    return (("the view's counts equal the ledger", verdict == 0),
+    return (("the view's counts and traces equal the ledger", verdict == 0),
             ("nothing that a worker said is missing", items.get("missing") == items.get("found_late")),
             (f"integrity_check of every store{' but ' + ', '.join(damaged) if damaged else ''}", not damaged))
 
