@@ -1,5 +1,6 @@
 #include "analyzer/analyzer.h"
 
+#include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
 #include "base/memory.h"
 
@@ -19,6 +20,7 @@ analyzer_t *analyzer_new(const analyzer_config_t *config, analyzer_sink_t sink) 
     analyzer->sink = sink;
     analyzer->next_incident = analyzer->next_suggestion = 1;
     analyzer->last_bucket = analyzer->last_data_bucket = INT64_MIN;
+    analyzer->verifier = verifier_new();
     return analyzer;
 }
 
@@ -30,6 +32,7 @@ void analyzer_free(analyzer_t *analyzer) {
     free(analyzer->observations);
     free(analyzer->slots);
     free(analyzer->by_entity);
+    verifier_free(analyzer->verifier);
     free(analyzer);
 }
 
@@ -75,6 +78,7 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
         tick_flows(analyzer, bucket);
     }
     incidents_tick(analyzer, bucket_end_ns(bucket));
+    verify_tick(analyzer, bucket, cells);
     analyzer->shard = NULL;
 }
 

@@ -67,4 +67,17 @@ void analyzer_learning(const analyzer_t *analyzer, uint64_t *have_buckets, uint6
 bool analyzer_band(const analyzer_t *analyzer, uint32_t entity, const char *signal, double *low, double *expected,
                    double *high);
 
+/* What became of the suggestions of one kind, since ever. Of all `proposed`, some were `seen` in the telemetry
+ * (`undone` ones were taken back before they could be judged) and others `expired` unseen; of the seen, those with
+ * enough requests are `helped`, `no_effect` or `harmed`, the others `undecided`. Of the predicted figures, `compared`
+ * were set against what was observed, and of these `inside` lay in their predicted 90 % interval. */
+enum { RECORD_KINDS_MAX = 16, RECORD_KIND_BYTES = 32 };
+typedef struct track_record {
+    char kind[RECORD_KIND_BYTES];
+    uint64_t proposed, seen, expired, undone, undecided, helped, no_effect, harmed, compared, inside;
+} track_record_t;
+
+/* Copies at most `max` records, one per kind; returns how many there are. */
+uint32_t analyzer_track_record(const analyzer_t *analyzer, track_record_t *records, uint32_t max);
+
 #endif

@@ -6,95 +6,21 @@
  *   varint n entities: varint subject + 1 of each (NO_INDEX = not followed)
  *   varint n subjects: key, entity, last_bucket, u8 has flow, flow, varint n tracks, tracks
  *   varint n open incidents
+ *   suggestions followed, and the track record (routing/verify_codec.c); from version 3 on
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
  * learned anew, all else goes on.
  *
- * One list of fields serves both directions, so that they cannot drift apart. */
+ * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
+#include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
-#include "base/bytes.h"
+#include "analyzer/walk.h"
 #include "base/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { VERSION = 2, VERSION_OLDEST = 1, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
-
-/* A field list is walked with `out` set (writing) or with `in` set (reading). */
-typedef struct {
-    buffer_t *out;
-    bytes_t *in;
-    uint8_t version;
-    bool ok;
-} walk_t;
-
-static void walk_u64(walk_t *walk, uint64_t *value) {
-    if (walk->out != NULL)
-        buffer_varint(walk->out, *value);
-    else
-        walk->ok = walk->ok && bytes_varint(walk->in, value);
-}
-
-/* Varint that must not be above `max`. */
-static void walk_u32(walk_t *walk, uint32_t *value, uint32_t max) {
-    uint64_t wide = *value;
-    walk_u64(walk, &wide);
-    if (wide > max) walk->ok = false;
-    *value = walk->ok ? (uint32_t)wide : 0;
-}
-
-static void walk_u16(walk_t *walk, uint16_t *value, uint16_t max) {
-    uint32_t wide = *value;
-    walk_u32(walk, &wide, max);
-    *value = (uint16_t)wide;
-}
-
-static void walk_u8(walk_t *walk, uint8_t *value, uint8_t max) {
-    uint32_t wide = *value;
-    walk_u32(walk, &wide, max);
-    *value = (uint8_t)wide;
-}
-
-static void walk_bool(walk_t *walk, bool *value) {
-    uint8_t byte = *value ? 1 : 0;
-    walk_u8(walk, &byte, 1);
-    *value = byte != 0;
-}
-
-static void walk_i64(walk_t *walk, int64_t *value) {
-    if (walk->out != NULL)
-        buffer_zigzag(walk->out, *value);
-    else
-        walk->ok = walk->ok && bytes_zigzag(walk->in, value);
-}
-
-static void walk_f64(walk_t *walk, double *value) {
-    if (walk->out != NULL)
-        buffer_f64(walk->out, *value);
-    else
-        walk->ok = walk->ok && bytes_f64(walk->in, value);
-}
-
-static void walk_f32(walk_t *walk, float *value) {
-    uint32_t bits;
-    memcpy(&bits, value, 4);
-    if (walk->out != NULL)
-        buffer_u32(walk->out, bits);
-    else
-        walk->ok = walk->ok && bytes_u32(walk->in, &bits);
-    memcpy(value, &bits, 4);
-}
-
-/* Most bins are empty: runs of zeros as their length. */
-static void walk_histogram(walk_t *walk, histogram_t *histogram) {
-    for (uint32_t i = 0; i < HISTOGRAM_BINS && walk->ok; i++) {
-        uint32_t zeros = 0;
-        while (walk->out != NULL && i + zeros < HISTOGRAM_BINS && histogram->count[i + zeros] == 0) zeros++;
-        walk_u32(walk, &zeros, HISTOGRAM_BINS - i);
-        i += zeros;
-        if (i < HISTOGRAM_BINS) walk_f32(walk, &histogram->count[i]);
-    }
-}
+enum { VERSION = 3, VERSION_OLDEST = 1, VERSION_FOLLOWS = 3, NAME_ID_MAX = 1 << 24, SUBJECT_BYTES_MIN = 8 };
 
 static void walk_flow(walk_t *walk, flow_t *flow) {
     double *reals[] = {&flow->requests,       &flow->errors,        &flow->buckets,       &flow->lumps,
@@ -253,24 +179,17 @@ void analyzer_save(const analyzer_t *analyzer, buffer_t *out) {
     }
     buffer_varint(out, copy.open_count);
     for (uint32_t i = 0; i < copy.open_count; i++) walk_incident(&walk, &copy.open[i]);
-}
-
-/* A count of things that take at least `least` bytes each. */
-static uint32_t read_count(walk_t *walk, size_t least) {
-    uint32_t count = 0;
-    walk_u32(walk, &count, UINT32_MAX);
-    if (walk->ok && count > bytes_left(walk->in) / least) walk->ok = false;
-    return walk->ok ? count : 0;
+    verify_walk(&walk, copy.verifier);
 }
 
 static void load_entities(walk_t *walk, analyzer_t *analyzer) {
-    analyzer->by_entity_count = read_count(walk, 1);
+    analyzer->by_entity_count = walk_count(walk, 1);
     analyzer->by_entity = memory_new(analyzer->by_entity_count + 1, sizeof *analyzer->by_entity);
     for (uint32_t i = 0; i < analyzer->by_entity_count; i++) walk_u32(walk, &analyzer->by_entity[i], UINT32_MAX);
 }
 
 static void load_subjects(walk_t *walk, analyzer_t *analyzer) {
-    uint32_t count = read_count(walk, SUBJECT_BYTES_MIN);
+    uint32_t count = walk_count(walk, SUBJECT_BYTES_MIN);
     for (uint32_t i = 0; i < count && walk->ok; i++) {
         subject_key_t key = {0};
         walk_key(walk, &key);
@@ -285,7 +204,7 @@ static void load_subjects(walk_t *walk, analyzer_t *analyzer) {
 }
 
 static void load_incidents(walk_t *walk, analyzer_t *analyzer) {
-    analyzer->open_count = read_count(walk, SUBJECT_BYTES_MIN);
+    analyzer->open_count = walk_count(walk, SUBJECT_BYTES_MIN);
     analyzer->open = memory_new(analyzer->open_count + 1, sizeof *analyzer->open);
     for (uint32_t i = 0; i < analyzer->open_count && walk->ok; i++) {
         incident_t *incident = &analyzer->open[i];
@@ -312,6 +231,7 @@ err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
     load_entities(&walk, loaded);
     load_subjects(&walk, loaded);
     load_incidents(&walk, loaded);
+    if (version >= VERSION_FOLLOWS) verify_walk(&walk, loaded->verifier);
     bool ok = walk.ok && bytes_done(&in);
     if (ok) { /* the loaded state and the old one change places */
         analyzer_t old = *analyzer;

@@ -1,9 +1,9 @@
 /* Who did it. For every service that deviates:
  *
  *   own      its serving side got slower or fails more, less the part that its callees' deviations explain
- *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where more of
- *            the ways out of the caller got slower than of the ways into the callee, the caller itself is slow to send
- *            and to receive, and carries the blame.
+ *   network  callers wait longer for it than it takes to serve: the way to it, or its queue. Where more ways
+ *            out of the caller got slower than ways into the callee, the caller itself is slow to send and to receive,
+ *            and carries the blame.
  *   saturation  its processor or memory filled up at the same time
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
@@ -33,11 +33,16 @@ static double weight_of(const track_t *track) {
     return fmin(trouble->strength / EVIDENCE_FULL, 1) * fmin(effect, EFFECT_MAX);
 }
 
+/* The share of requests for which a track speaks: a 90th percentile for the slowest tenth. */
+static double share_of(const track_t *track) {
+    return track->gauge != NULL && track->quantile > 0 ? 1 - track->quantile / 100.0 : 1;
+}
+
 /* Harm per minute that a track shows: seconds lost, or requests failed; NAN when nobody counts its requests. */
 static double harm_of(const track_t *track) {
     const trouble_t *trouble = &track->trouble;
-    return trouble->requests > 0 && trouble->window_s > 0 ? trouble->excess * trouble->requests / trouble->window_s * 60
-                                                          : NAN;
+    if (!(trouble->requests > 0) || !(trouble->window_s > 0)) return NAN;
+    return trouble->excess * trouble->requests * share_of(track) / trouble->window_s * 60;
 }
 
 /* The largest harm of one kind that any service shows in the incident. */
@@ -98,6 +103,19 @@ static double excess_like(const subject_t *callee, uint64_t incident, const trac
     return 0;
 }
 
+/* What all callers of a service together wait longer: each of many ways to it may carry too few calls to tell. */
+static deviation_t all_wait(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
+    uint32_t index = service_subject(analyzer, service);
+    return index == NO_INDEX ? (deviation_t){0} : deviation_of(analyzer, index, incident, TRACK_CLIENT_LATENCY);
+}
+
+/* Calls for each of the caller's requests that `like` speaks for. Where the calls are fewer than its requests, a
+ * callee's delay is met in full by all of the slowest tenth as soon as a tenth of the requests makes the call. */
+static double calls_felt(const analyzer_t *analyzer, const subject_t *edge, const track_t *like) {
+    double calls = calls_per_request(analyzer, edge);
+    return calls < 1 ? fmin(calls / share_of(like), 1) : calls;
+}
+
 /* Seconds (or share) per request of `service` that its callees' deviations explain of what `like` shows. */
 static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t service, const track_t *like) {
     double sum = 0;
@@ -109,8 +127,9 @@ static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t 
         deviation_t waits =
             deviation_of(analyzer, index, incident, role == TRACK_LATENCY ? TRACK_CLIENT_LATENCY : TRACK_ERRORS);
         if (waits.weight <= 0) waits = deviation_of(analyzer, index, incident, role);
+        if (waits.weight <= 0 && role == TRACK_LATENCY) waits = all_wait(analyzer, incident, edge->key.service);
         double excess = callee == edge ? 0 : excess_like(callee, incident, like);
-        if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_per_request(analyzer, edge);
+        if (waits.weight > 0) sum += (excess > 0 ? excess : waits.excess) * calls_felt(analyzer, edge, like);
     }
     return sum;
 }
@@ -164,32 +183,51 @@ static void blame_saturation(const analyzer_t *analyzer, const incident_t *incid
     }
 }
 
-/* The part of what callers wait longer that the callee's own serving time does not show. */
-static double network_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t edge, double waited) {
-    double served = deviation_of(analyzer, edge, incident->id, TRACK_LATENCY).excess;
+/* The part of what callers wait longer that the callee's own serving time does not show; `called`: an edge or service.
+ */
+static double network_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t called, double waited) {
+    double served = deviation_of(analyzer, called, incident->id, TRACK_LATENCY).excess;
     if (served <= 0) {
-        subject_key_t key = {.kind = ENTITY_SERVICE, .service = analyzer->subjects[edge].key.service};
-        uint32_t service = subject_find(analyzer, &key);
+        uint32_t service = service_subject(analyzer, analyzer->subjects[called].key.service);
         if (service != NO_INDEX) served = deviation_of(analyzer, service, incident->id, TRACK_LATENCY).excess;
     }
     return waited > 0 ? fmax(1 - served / waited, 0) : 0;
 }
 
-/* Which share of the calls out of a caller, or into a callee, got slower on the way. */
-static double slow_share(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, bool out) {
-    double all = 0, slow = 0;
+/* The ways out of a caller, or into a callee, that got slower. */
+typedef struct {
+    uint32_t slow; /* ways */
+    double share;  /* of the calls */
+} ways_t;
+
+static ways_t ways_of(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, bool out) {
+    double all = 0, calls_slow = 0;
+    ways_t ways = {0};
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *edge = &analyzer->subjects[i];
         if (edge->key.kind != ENTITY_EDGE || (out ? edge->key.caller : edge->key.service) != service) continue;
         double calls = edge->flow != NULL ? edge->flow->requests : 1;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         all += calls;
-        if (waits.weight > 0 && network_share(analyzer, incident, i, waits.excess) > 0.5) slow += calls;
+        if (waits.weight <= 0 || network_share(analyzer, incident, i, waits.excess) <= 0.5) continue;
+        calls_slow += calls;
+        ways.slow++;
     }
-    return all > 0 ? slow / all : 0;
+    ways.share = all > 0 ? calls_slow / all : 0;
+    return ways;
 }
 
+/* True when a slow way is rather its caller's fault: one end that explains more slow ways than the other is the simpler
+ * story; where both explain as many, the one of whose calls a larger share is slow. */
+static bool caller_is_slow(const analyzer_t *analyzer, const incident_t *incident, const subject_key_t *edge) {
+    ways_t out = ways_of(analyzer, incident, edge->caller, true);
+    ways_t in = ways_of(analyzer, incident, edge->service, false);
+    return out.slow != in.slow ? out.slow > in.slow : out.share > in.share;
+}
+
+/* The ways to and from the service; where no single one carries enough calls to tell, all ways to it together. */
 static void blame_network(const analyzer_t *analyzer, const incident_t *incident, blame_t *blame) {
+    bool told = false;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *edge = &analyzer->subjects[i];
         if (edge->key.kind != ENTITY_EDGE || edge->key.caller == edge->key.service) continue;
@@ -197,12 +235,15 @@ static void blame_network(const analyzer_t *analyzer, const incident_t *incident
         if (!incoming && !outgoing) continue;
         deviation_t waits = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (waits.weight <= 0) continue;
-        bool caller = slow_share(analyzer, incident, edge->key.caller, true) >
-                      slow_share(analyzer, incident, edge->key.service, false);
-        double part = incoming == caller ? OTHER_END : 1;
+        told |= incoming;
+        double part = incoming == caller_is_slow(analyzer, incident, &edge->key) ? OTHER_END : 1;
         add_part(blame, &blame->network, part * waits.weight * network_share(analyzer, incident, i, waits.excess),
                  &waits);
     }
+    deviation_t waits = all_wait(analyzer, incident->id, blame->service);
+    if (waits.weight > 0 && !told)
+        add_part(blame, &blame->network, waits.weight * network_share(analyzer, incident, waits.subject, waits.excess),
+                 &waits);
 }
 
 /* The instance and version of the service that deviate most; where there is only one instance, that one. */

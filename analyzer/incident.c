@@ -264,7 +264,10 @@ static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
         } else {
             flow_bucket_t *end = &subject->flow->recent[subject->flow->recent_count];
             end[-1].suspicious |= verdict->suspicious;
-            end[-1].held |= sick[subject->key.service];
+            /* The buckets that the verdict is about are of the incident, too, also those before it was opened: else the
+             * first of them, strange and alone, would become a habit of the series. */
+            for (uint32_t b = 1; sick[subject->key.service] && b <= (verdict->strange > 1 ? verdict->strange : 1); b++)
+                end[-(int64_t)b].held = true;
             /* Sparse calls are strange together before one bucket of them is. */
             for (uint32_t b = 1; verdict->alone >= ALONE_EVIDENCE && b <= verdict->strange; b++)
                 end[-(int64_t)b].suspicious = true;

@@ -163,7 +163,8 @@ struct analyzer {
     incident_t *open;     /* incidents not closed yet */
     uint32_t open_count;
     uint64_t next_incident, next_suggestion;
-    int64_t last_bucket; /* newest one seen; INT64_MIN before the first */
+    struct verifier *verifier; /* routing/verify.h: what became of the suggestions */
+    int64_t last_bucket;       /* newest one seen; INT64_MIN before the first */
     int64_t last_data_bucket;
     uint64_t refused;    /* series beyond the cap */
     verdicts_t verdicts; /* scratch of a tick, as the two below */

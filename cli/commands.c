@@ -67,15 +67,19 @@ const command_t commands[] = {
      "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,
      command_demo},
     {"suggestions", "see and decide what a server suggests",
-     "[list | show ID | accept ID | dismiss ID] [--server URL] [--as LANGUAGE] [--against FILE] [--reason TEXT]\n\n"
-     "Lists the open suggestions, shows one with its change, or notes a person's decision. seismesh never changes a\n"
-     "mesh by itself: 'show' prints the command that does.\n\n"
+     "[list | show ID | dry-run ID | accept ID | dismiss ID | record] [--server URL] [--as LANGUAGE] [--against FILE]\n"
+     "         [--minutes N] [--reason TEXT]\n\n"
+     "Lists the open suggestions, shows one with its change and with what came of it, replays the last minutes under\n"
+     "its routing, notes a person's decision, or shows the record of all suggestions: how many were seen to be made,\n"
+     "helped, and came out as predicted. seismesh never changes a mesh by itself: 'show' prints the command that "
+     "does.\n\n"
      "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n"
      "  --as LANGUAGE   show it as another mesh's objects: istio, gateway-api, linkerd, consul, consul-k8s, kuma,\n"
      "                  kuma-universal, app-mesh, google, google-routing, traefik, traefik-file, smi, traefik-mesh,\n"
      "                  osm, nsm\n"
      "  --against FILE  show it as a change of the live objects in FILE (YAML or JSON, as kubectl get -o yaml prints\n"
      "                  them; - is standard input); everything else in them stays\n"
+     "  --minutes N     how many minutes dry-run replays (1 to 1440, default 15)\n"
      "  --reason TEXT   why, kept with the decision\n",
      command_suggestions},
     {"canary", "a verdict on one version of a service against another",

@@ -255,6 +255,10 @@ static bool fill_band(void *context, uint32_t entity, const char *signal, double
     return pipeline_band(&daemon->pipeline, entity, signal, low, expected, high);
 }
 
+static uint32_t fill_record(void *context, track_record_t *records, uint32_t max) {
+    return pipeline_track_record(&((daemon_t *)context)->pipeline, records, max);
+}
+
 /* --- start --- */
 
 static err_t open_store(daemon_t *daemon, char *why, size_t why_size) {
@@ -386,17 +390,18 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
     }
     daemon->dialect_names = pipeline_dialect_names(&daemon->pipeline);
     web_config_t web = {.host = address.host, .port = address.port, .names = c->listen_web_names};
-    web_context_t context = {.store_path = store_path(daemon->store),
-                             .store = daemon->store,
-                             .counters = &daemon->counters,
-                             .clock = daemon->clock,
-                             .version = SEISMESH_VERSION,
-                             .listen_otlp_grpc = c->listen_otlp_grpc,
-                             .listen_otlp_http = c->listen_otlp_http,
-                             .listen_web = c->listen_web,
-                             .dialects = daemon->dialect_names,
-                             .dialect_set = daemon->pipeline.dialects,
-                             .status = {.context = daemon, .fill = fill_status, .band = fill_band}};
+    web_context_t context = {
+        .store_path = store_path(daemon->store),
+        .store = daemon->store,
+        .counters = &daemon->counters,
+        .clock = daemon->clock,
+        .version = SEISMESH_VERSION,
+        .listen_otlp_grpc = c->listen_otlp_grpc,
+        .listen_otlp_http = c->listen_otlp_http,
+        .listen_web = c->listen_web,
+        .dialects = daemon->dialect_names,
+        .dialect_set = daemon->pipeline.dialects,
+        .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record}};
     if (daemon->cluster.role == ROLE_IS_VIEW) {
         context.nodes.context = &daemon->cluster;
         context.nodes.each = cluster_nodes;

@@ -91,15 +91,28 @@ static const char *text_of(const json_t *object, const char *key) {
     return text == NULL ? "" : text;
 }
 
+/* The newest suggestion that changes something, as a line for action_read: one that is open, or, after 'undo', one that
+ * was applied before. NULL = none. */
+static char *applicable(const demo_t *demo) {
+    static const char *const paths[] = {"/suggestions?state=open&limit=1", "/suggestions?state=seen&limit=1",
+                                        "/suggestions?state=verified&limit=1"};
+    char *line = NULL;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && line == NULL; i++) {
+        json_t *answer = demo_ask(page_port(demo), paths[i]);
+        const json_t *suggestion = newest(answer, "suggestions");
+        if (suggestion != NULL) line = demo_action_of(suggestion);
+        json_decref(answer);
+    }
+    return line;
+}
+
 static void apply(demo_t *demo) {
     char what[400] = "";
     action_t action;
     schema_document_t *document = NULL;
-    json_t *answer = demo_ask(page_port(demo), "/suggestions?state=open&limit=1");
-    char *line = demo_action_of(newest(answer, "suggestions"));
-    json_decref(answer);
+    char *line = applicable(demo);
     if (line == NULL) {
-        say(demo, "there is no open suggestion with a change%s", "");
+        say(demo, "there is no suggestion with a change%s", "");
         return;
     }
     err_t err = action_read(slice_text(line), demo->scenario, &action, &document, what, sizeof what);

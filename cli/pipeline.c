@@ -99,6 +99,13 @@ void pipeline_learning(pipeline_t *pipeline, uint64_t *have, uint64_t *need) {
     (void)pthread_mutex_unlock(&pipeline->analyzing);
 }
 
+uint32_t pipeline_track_record(pipeline_t *pipeline, track_record_t *records, uint32_t max) {
+    (void)pthread_mutex_lock(&pipeline->analyzing);
+    uint32_t count = analyzer_track_record(pipeline->analyzer, records, max);
+    (void)pthread_mutex_unlock(&pipeline->analyzing);
+    return count;
+}
+
 static size_t count_dialects(const dialect_t *const *list) {
     size_t count = 0;
     while (list != NULL && list[count] != NULL) count++;

@@ -33,6 +33,9 @@ bool pipeline_band(pipeline_t *pipeline, uint32_t entity, const char *signal, do
 /* How many closed buckets the analyzer has seen of those that it needs before it judges. Any thread. */
 void pipeline_learning(pipeline_t *pipeline, uint64_t *have, uint64_t *need);
 
+/* As analyzer_track_record, from any thread. */
+uint32_t pipeline_track_record(pipeline_t *pipeline, track_record_t *records, uint32_t max);
+
 /* Names of the dialects in use, ended by NULL; to be freed (the array, not the names). */
 const char **pipeline_dialect_names(const pipeline_t *pipeline);
 

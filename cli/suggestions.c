@@ -1,4 +1,5 @@
-/* suggestions: what the server proposes, over its HTTP API (docs/api.md), for people and scripts without a browser. */
+/* suggestions: what the server proposes, and what came of it, over its HTTP API (docs/api.md), for people and scripts
+ * without a browser. */
 #include "analyzer/routing/language.h"
 #include "analyzer/routing/text.h"
 #include "base/buffer.h"
@@ -15,7 +16,7 @@
 
 typedef struct {
     api_client_t api;
-    const char *reason, *as, *against;
+    const char *reason, *as, *against, *minutes;
 } client_t;
 
 static void print_row(const json_t *suggestion) {
@@ -67,6 +68,12 @@ static void print_list(const char *title, const json_t *texts) {
     }
 }
 
+static void print_line(const char *title, const char *text) {
+    if (text[0] == '\0') return;
+    (void)printf("%-10s", title);
+    print_text("", text, "\n");
+}
+
 static const char *figure(const json_t *value, bool share, char *out, size_t size) {
     double number = json_number_value(value);
     if (!json_is_number(value)) return "?";
@@ -95,6 +102,19 @@ static void print_effect(const json_t *suggestion) {
     }
 }
 
+/* What has come of it: where it was seen, and predicted against observed. */
+static void print_outcome(const json_t *suggestion) {
+    const json_t *verified = json_object_get(suggestion, "verified");
+    print_line("seen", text_of(json_object_get(suggestion, "seen"), "sentence"));
+    print_line("waits", text_of(json_object_get(suggestion, "waits_for"), "sentence"));
+    print_line("verdict", text_of(verified, "sentence"));
+    if (json_is_boolean(json_object_get(verified, "inside")))
+        print_line("forecast", json_is_true(json_object_get(verified, "inside"))
+                                   ? "what was observed lies inside the predicted 90 % interval"
+                                   : "what was observed lies outside of the predicted 90 % interval");
+    print_line("take back", text_of(verified, "undo"));
+}
+
 /* The change in the language that it is written in. */
 static void print_written(const json_t *written) {
     const char *cannot = text_of(written, "cannot");
@@ -115,6 +135,7 @@ static void print_suggestion(const json_t *suggestion) {
     print_text("", text_of(suggestion, "sentence"), "\n");
     print_text("", text_of(json_object_get(suggestion, "capacity"), "sentence"), "\n");
     print_effect(suggestion);
+    print_outcome(suggestion);
     print_list("wrong if", json_object_get(suggestion, "wrong_if"));
     print_written(suggestion);
     const json_t *beside = json_object_get(suggestion, "beside");
@@ -195,6 +216,88 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
     return status;
 }
 
+/* --- what became of all of them --- */
+
+static int record(client_t *client) {
+    static const char *const columns[] = {"proposed", "seen",   "expired",   "undone", "undecided",
+                                          "verified", "helped", "no_effect", "harmed"};
+    int status;
+    json_t *answer = ask_fine(&client->api, "/track-record", NULL, &status), *row;
+    if (answer == NULL) return status;
+    size_t index;
+    print_text("", text_of(answer, "sentence"), "\n");
+    json_array_foreach(json_object_get(answer, "kinds"), index, row) {
+        if (index == 0) {
+            (void)printf("\n%-20s", "kind");
+            for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) (void)printf(" %9s", columns[i]);
+            (void)printf(" %9s\n", "inside");
+        }
+        (void)printf("%-20s", text_of(row, "kind"));
+        for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+            (void)printf(" %9lld", (long long)json_integer_value(json_object_get(row, columns[i])));
+        (void)printf(" %4lld/%lld\n", (long long)json_integer_value(json_object_get(row, "inside")),
+                     (long long)json_integer_value(json_object_get(row, "compared")));
+    }
+    json_decref(answer);
+    return EXIT_FINE;
+}
+
+/* --- the last minutes again --- */
+
+/* "0.2 % (0.1 % to 0.4 %)" */
+static void print_range(const json_t *after, const char *key, bool share) {
+    const json_t *range = json_object_get(after, key);
+    char text[3][32], whole[128];
+    (void)snprintf(whole, sizeof whole, "%s (%s to %s)",
+                   figure(json_object_get(range, "predicted"), share, text[0], sizeof text[0]),
+                   figure(json_object_get(range, "low"), share, text[1], sizeof text[1]),
+                   figure(json_object_get(range, "high"), share, text[2], sizeof text[2]));
+    (void)printf("  %-30s", whole);
+}
+
+static void print_point(const json_t *point) {
+    char when[16] = "", text[32];
+    time_t seconds = (time_t)(json_integer_value(json_object_get(point, "time_ms")) / 1000);
+    struct tm utc;
+    if (gmtime_r(&seconds, &utc) != NULL) (void)strftime(when, sizeof when, "%H:%M:%S", &utc);
+    const json_t *before = json_object_get(point, "before"), *after = json_object_get(point, "after");
+    (void)printf("%-10s %8lld  %8s", when, (long long)json_integer_value(json_object_get(point, "requests")),
+                 figure(json_object_get(before, "error_ratio"), true, text, sizeof text));
+    print_range(after, "error_ratio", true);
+    (void)printf("  %8s", figure(json_object_get(before, "p99_s"), false, text, sizeof text));
+    print_range(after, "p99_s", false);
+    (void)printf("%s\n", json_is_true(json_object_get(point, "beyond")) ? "  beyond what was borne" : "");
+}
+
+static int dry_run(client_t *client, const char *id) {
+    char *escaped = curl_easy_escape(NULL, id, 0), *minutes = curl_easy_escape(NULL, client->minutes, 0);
+    buffer_t path = {0};
+    buffer_format(&path, "/suggestions/%s/dry-run?minutes=%s", escaped == NULL ? "" : escaped,
+                  minutes == NULL ? "" : minutes);
+    buffer_byte(&path, '\0');
+    int status;
+    json_t *answer = ask_fine(&client->api, (const char *)path.data, NULL, &status), *point;
+    size_t index;
+    if (answer != NULL) print_text("", text_of(answer, "sentence"), "\n");
+    json_array_foreach(json_object_get(answer, "points"), index, point) {
+        if (index == 0)
+            (void)printf("\n%-10s %8s  %8s  %-30s  %8s  %-30s\n", "UTC", "requests", "failing", "under the suggestion",
+                         "p99", "under the suggestion");
+        print_point(point);
+    }
+    if (answer != NULL && !json_is_true(json_object_get(answer, "possible"))) status = EXIT_FAILED;
+    json_decref(answer);
+    curl_free(escaped);
+    curl_free(minutes);
+    buffer_fini(&path);
+    return status;
+}
+
+static int dry_run_or_misused(client_t *client, int argc, char **argv) {
+    if (argc != 3) return command_misused(argv[0], "dry-run which one? 'seismesh suggestions' lists their IDs");
+    return dry_run(client, argv[2]);
+}
+
 static bool decision_known(const char *action) {
     static const char *const actions[] = {"show", "accept", "dismiss"};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
@@ -203,11 +306,12 @@ static bool decision_known(const char *action) {
 }
 
 int command_suggestions(int argc, char **argv) {
-    client_t client = {.api = {.command = argv[0], .server = API_SERVER_DEFAULT}};
+    client_t client = {.api = {.command = argv[0], .server = API_SERVER_DEFAULT}, .minutes = "15"};
     int misused = command_option("--server", &argc, argv, &client.api.server);
     if (misused == EXIT_FINE) misused = command_option("--reason", &argc, argv, &client.reason);
     if (misused == EXIT_FINE) misused = command_option("--as", &argc, argv, &client.as);
     if (misused == EXIT_FINE) misused = command_option("--against", &argc, argv, &client.against);
+    if (misused == EXIT_FINE) misused = command_option("--minutes", &argc, argv, &client.minutes);
     if (misused == EXIT_FINE) misused = command_unknown_option(argc, argv);
     if (misused != EXIT_FINE) return misused;
     if (client.as != NULL && routing_language(client.as) == NULL)
@@ -218,8 +322,12 @@ int command_suggestions(int argc, char **argv) {
         return command_misused(argv[0], "--as and --against belong to 'show'");
     if (strcmp(action, "list") == 0)
         status = argc > 2 ? command_misused(argv[0], "list takes no argument, not '%s'", argv[2]) : list(&client);
+    else if (strcmp(action, "record") == 0)
+        status = argc > 2 ? command_misused(argv[0], "record takes no argument, not '%s'", argv[2]) : record(&client);
+    else if (strcmp(action, "dry-run") == 0)
+        status = dry_run_or_misused(&client, argc, argv);
     else if (!decision_known(action))
-        status = command_misused(argv[0], "it can be listed, shown, accepted or dismissed, not '%s'", action);
+        status = command_misused(argv[0], "it can be listed, shown, dry-run, accepted or dismissed, not '%s'", action);
     else if (argc != 3)
         status = command_misused(argv[0], "%s which one? 'seismesh suggestions' lists their IDs", action);
     else

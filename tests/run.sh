@@ -21,6 +21,7 @@ declare -A command=(
     [fuzz]="fuzz"
     [cli]="tests/cli/run.sh"
     [scenarios]="tests/scenarios/check.py"
+    [follow]="tests/scenarios/follow.py"
     [interop]="tests/interop/run.sh"
     [peers]="tests/interop/peers/run.sh"
     [routing]="tests/interop/routing/run.sh"
@@ -30,7 +31,7 @@ declare -A command=(
     [ledger]="tests/bench/short.sh"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios interop peers routing page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers routing page-unit page live ledger kafka)
 
 # Builds the unit tests of a variant and runs them all; one test that does not end by itself does not stop the others.
 unit() {

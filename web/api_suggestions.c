@@ -16,7 +16,8 @@ json_t *document_suggestion(const query_suggestion_t *suggestion) {
         document = json_object();
     }
     /* what documents of earlier versions do not have */
-    json_t *later = json_pack("{s[],sn,sn,sn}", "limits", "cannot", "beside", "action");
+    json_t *later =
+        json_pack("{s[],sn,sn,sn,sn,sn,sn}", "limits", "cannot", "beside", "action", "seen", "waits_for", "verified");
     json_object_update_missing(document, later);
     json_decref(later);
     json_object_set_new(document, "id", value_id(suggestion->id));

@@ -21,4 +21,7 @@ json_t *document_next(const query_cursor_t *cursor);
 /* Reads the request's cursor; false after answering 400. */
 bool request_list_cursor(web_request_t *request, query_cursor_t *cursor);
 
+/* The track record for /metrics. */
+void metrics_track_record(const web_context_t *context, buffer_t *out);
+
 #endif

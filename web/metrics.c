@@ -1,5 +1,6 @@
 /* /metrics: for Prometheus. */
 #include "exporters/prometheus_text.h"
+#include "web/documents.h"
 #include "web/internal.h"
 #include "web/routes.h"
 
@@ -43,6 +44,7 @@ void metrics(web_request_t *request) {
     answer_plain(request, 200, PROMETHEUS_TEXT_TYPE, "");
     buffer_t *out = &request->answer.body;
     write_daemon(request->context, out);
+    metrics_track_record(request->context, out);
     prometheus_process(out);
     prometheus_counters(request->context->counters, out);
     err_t err = write_store(request->query, out);

@@ -30,6 +30,8 @@ void api_suggestions(web_request_t *request);
 void api_suggestion(web_request_t *request);
 void api_suggestion_accept(web_request_t *request);
 void api_suggestion_dismiss(web_request_t *request);
+void api_dry_run(web_request_t *request);
+void api_track_record(web_request_t *request);
 void api_traces(web_request_t *request);
 void api_trace(web_request_t *request);
 void api_stream(web_request_t *request);

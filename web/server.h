@@ -23,6 +23,7 @@
 
 struct store;
 struct dialect_set;
+struct track_record; /* analyzer/analyzer.h */
 
 /* What only the daemon knows, as of now. */
 typedef struct {
@@ -46,6 +47,8 @@ typedef struct {
     void (*fill)(void *context, web_status_t *status);
     /* Expected band of an entity's signal ("errors", "latency", "traffic") for charts; false: none. May be NULL. */
     bool (*band)(void *context, uint32_t entity, const char *signal, double *low, double *expected, double *high);
+    /* What became of the suggestions, one record per kind; returns how many (at most `max`). May be NULL: none. */
+    uint32_t (*record)(void *context, struct track_record *records, uint32_t max);
 } web_status_source_t;
 
 typedef struct {

@@ -5,6 +5,7 @@
  * give way to a change when the evidence has come, and what only limits the harm to what takes the cause away. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
+#include "analyzer/routing/verify.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -192,11 +193,12 @@ static bool speaks_grpc(const analyzer_t *analyzer, uint32_t service) {
     return grpc;
 }
 
-static void tell(const analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns,
+static void tell(analyzer_t *analyzer, const incident_t *incident, const plan_t *plan, int64_t now_ns,
                  int64_t expires_ns) {
     char *text = document(analyzer, incident, plan, now_ns, expires_ns);
-    if (text != NULL)
-        analyzer->sink.suggestion(analyzer->sink.context, incident->suggestion, incident->id, now_ns, expires_ns, text);
+    if (text == NULL) return;
+    analyzer->sink.suggestion(analyzer->sink.context, incident->suggestion, incident->id, now_ns, expires_ns, text);
+    verify_propose(analyzer, incident->suggestion, incident->id, now_ns, expires_ns, text);
     free(text);
 }
 

@@ -180,8 +180,9 @@ err_t query_incident(query_t *query, uint64_t id, bool (*incident)(void *context
 typedef struct {
     uint64_t id, incident;
     int64_t created_ns, expires_ns;
-    const char *json;   /* docs/api.md: Suggestion, as proposed: its "state" is "open" whatever came later */
-    const char *state;  /* "open", "accepted", "dismissed", "expired" */
+    const char *json;   /* docs/api.md: Suggestion, its "state" is what the analyzer knows: "open", or one of the last
+                           three below */
+    const char *state;  /* "open", "accepted", "dismissed", "expired", "seen", "verified", "refuted" */
     const char *reason; /* of the decision, or "" */
     int64_t decided_ns; /* 0 = not decided */
 } query_suggestion_t;

@@ -188,10 +188,13 @@ static bool give_suggestion(const query_t *query, sqlite3_stmt *row, const void 
     return (*(const suggestion_fn *)callback)(context, &suggestion);
 }
 
-/* Rows as give_suggestion reads them; the newest event time decides what has expired. */
+/* Rows as give_suggestion reads them. What the telemetry showed goes before what a person decided; else the newest
+ * event time decides what has expired. */
 #define SUGGESTION_ROWS                                                                                                \
-    "WITH rows AS (SELECT s.created_ns, s.id, s.incident, s.expires_ns, s.json, coalesce(d.decision, CASE WHEN"        \
-    " s.expires_ns <= coalesce((SELECT value FROM meta WHERE key='event_ns'), 0) THEN 'expired' ELSE 'open' END)"      \
+    "WITH rows AS (SELECT s.created_ns, s.id, s.incident, s.expires_ns, s.json, CASE WHEN json_valid(s.json) AND"      \
+    " json_extract(s.json, '$.state') IN ('seen', 'verified', 'refuted') THEN json_extract(s.json, '$.state') ELSE"    \
+    " coalesce(d.decision, CASE WHEN s.expires_ns <="                                                                  \
+    " coalesce((SELECT value FROM meta WHERE key='event_ns'), 0) THEN 'expired' ELSE 'open' END) END"                  \
     " AS state, coalesce(d.reason, '') AS reason, coalesce(d.time_ns, 0) AS decided FROM suggestion s LEFT JOIN"       \
     " decision d ON d.suggestion=s.id) SELECT * FROM rows "
 

@@ -1,6 +1,7 @@
 /* filled: a store with a small mesh in it, for tests of what reads it. shop/front calls shop/cart (two versions, two
  * zones), which calls a service whose name is an attack on pages. Ten minutes of 10 s buckets from `filled_start_ns`;
- * an open incident on shop/cart with a suggestion, a closed one, anomalies, two traces. */
+ * an open incident on shop/cart with two suggestions, a closed one with one that was verified and an abstention,
+ * anomalies, two traces. */
 #ifndef SEISMESH_TESTS_WEB_FILLED_H
 #define SEISMESH_TESTS_WEB_FILLED_H
 
@@ -182,6 +183,25 @@ static const char filled_suggestion[] =
     "\"action\":{\"kind\":\"shift_versions\",\"service\":\"cart\",\"namespace\":\"shop\",\"targets\":["
     "{\"name\":\"v1\",\"weight_percent\":100},{\"name\":\"v2\",\"weight_percent\":0}]}}";
 
+/* What came of one that was applied; and an abstention. */
+static const char filled_verified[] =
+    "{\"state\":\"verified\",\"kind\":\"roll_back_version\",\"mesh\":\"istio\",\"title\":\"Roll "
+    "back\",\"sentence\":\"v2 fails.\",\"created_ms\":1700000060000,\"expires_ms\":1700000070000,"
+    "\"target\":{\"service\":\"shop/cart\",\"version\":\"v2\",\"instance\":null},\"objects\":[],\"apply\":\"\","
+    "\"undo\":\"\",\"effect\":null,\"capacity\":null,\"confidence\":0.9,\"blast_radius\":\"All.\",\"wrong_if\":[],"
+    "\"seen\":{\"time_ms\":1700000100000,\"since_ms\":1700000070000,\"parts\":[{\"name\":\"v2\",\"before\":0.3,"
+    "\"suggested\":0,\"observed\":0}],\"sentence\":\"It shows.\"},\"waits_for\":null,"
+    "\"verified\":{\"time_ms\":1700000200000,\"verdict\":\"helped\",\"inside\":true,\"sentence\":\"It helped.\","
+    "\"undo\":null,\"window\":{\"start_ms\":1700000100000,\"end_ms\":1700000200000},\"requests\":1200,"
+    "\"predicted\":{\"error_ratio\":{\"predicted\":0,\"low\":0,\"high\":0.01},\"p99_s\":null,\"load\":[{\"target\":"
+    "\"v1\",\"predicted_rate\":12,\"observed_rate\":11.9}]},\"before\":{\"error_ratio\":0.2,\"p99_s\":0.1},"
+    "\"observed\":{\"error_ratio\":0.001,\"p99_s\":0.1,\"inside\":{\"error_ratio\":true,\"p99_s\":null}}}}";
+static const char filled_abstention[] =
+    "{\"state\":\"open\",\"kind\":\"none\",\"mesh\":\"istio\",\"title\":\"Nothing\",\"sentence\":\"Nowhere to "
+    "go.\",\"created_ms\":1700000050000,\"expires_ms\":1700000050000,\"target\":{\"service\":\"shop/cart\","
+    "\"version\":null,\"instance\":null},\"objects\":[],\"apply\":\"\",\"undo\":\"\",\"effect\":null,"
+    "\"capacity\":null,\"confidence\":0.5,\"blast_radius\":\"none\",\"wrong_if\":[],\"action\":null}";
+
 static inline void filled_findings(filled_t *filled) {
     int64_t opened = INT64_C(1700000400) * NS_PER_S;
     entity_key_t key = {.kind = ENTITY_SERVICE, .observer = OBSERVER_SPAN, .service = filled->cart};
@@ -193,6 +213,10 @@ static inline void filled_findings(filled_t *filled) {
     store_incident(filled->store, 1, opened, opened + 100 * NS_PER_S, 0, filled_incident);
     store_suggestion(filled->store, 1, 1, opened + 20 * NS_PER_S, INT64_C(1700009999) * NS_PER_S, filled_suggestion);
     store_suggestion(filled->store, 2, 1, opened + 30 * NS_PER_S, INT64_C(1700009999) * NS_PER_S, filled_suggestion);
+    store_suggestion(filled->store, 3, 2, INT64_C(1700000060) * NS_PER_S, INT64_C(1700000070) * NS_PER_S,
+                     filled_verified);
+    store_suggestion(filled->store, 4, 2, INT64_C(1700000050) * NS_PER_S, INT64_C(1700000050) * NS_PER_S,
+                     filled_abstention);
 }
 
 static inline err_t filled_checkpoint(filled_t *filled, uint64_t position) {

@@ -3,6 +3,7 @@
 #ifndef SEISMESH_TESTS_WEB_SERVED_H
 #define SEISMESH_TESTS_WEB_SERVED_H
 
+#include "analyzer/analyzer.h"
 #include "tests/web/filled.h"
 #include "web/server.h"
 
@@ -43,6 +44,21 @@ static inline bool give_band(void *context, uint32_t entity, const char *signal,
     return strcmp(signal, "traffic") != 0;
 }
 
+static inline uint32_t give_record(void *context, track_record_t *records, uint32_t max) {
+    (void)context;
+    if (max > 0)
+        records[0] = (track_record_t){.kind = "roll_back_version",
+                                      .proposed = 5,
+                                      .seen = 4,
+                                      .expired = 1,
+                                      .helped = 2,
+                                      .harmed = 1,
+                                      .undecided = 1,
+                                      .compared = 6,
+                                      .inside = 5};
+    return 1;
+}
+
 /* `config` without a host: what it says of limits. */
 static inline bool server_start_with(server_t *server, bool fill, web_config_t config) {
     static const char *const dialects[] = {"otel", "istio", NULL};
@@ -60,7 +76,7 @@ static inline bool server_start_with(server_t *server, bool fill, web_config_t c
                              .listen_otlp_http = "127.0.0.1:4318",
                              .listen_web = "127.0.0.1:7117",
                              .dialects = dialects,
-                             .status = {server, fill_status, give_band}};
+                             .status = {server, fill_status, give_band, give_record}};
     err_t err = web_start(&config, &context, &server->web, why, sizeof why);
     if (err != ERR_OK) (void)fprintf(stderr, "web_start: %s %s\n", err_text(err), why);
     return err == ERR_OK;

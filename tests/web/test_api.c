@@ -95,7 +95,7 @@ TEST(lists_go_on_where_they_ended) {
     CHECK_EQUAL(walk(&server, "/api/v1/services", "services", 2), 3);
     CHECK_EQUAL(walk(&server, "/api/v1/anomalies", "anomalies", 7), 20);
     CHECK_EQUAL(walk(&server, "/api/v1/incidents", "incidents", 1), 2);
-    CHECK_EQUAL(walk(&server, "/api/v1/suggestions", "suggestions", 1), 2);
+    CHECK_EQUAL(walk(&server, "/api/v1/suggestions", "suggestions", 1), 4);
     CHECK_EQUAL(walk(&server, "/api/v1/traces", "traces", 1), 2);
     server_stop(&server);
 }
@@ -369,6 +369,76 @@ TEST(metrics_pass_promtool) {
     server_stop(&server);
 }
 
+TEST(what_came_of_a_suggestion_is_its_state_and_goes_before_expiry) {
+    server_t server;
+    REQUIRE(server_start(&server, true, 0));
+    json_t *list = get_json(&server, "/api/v1/suggestions?state=verified", 200);
+    json_t *found = json_object_get(list, "suggestions");
+    CHECK_EQUAL(json_array_size(found), 1);
+    CHECK_EQUAL(json_integer_value(json_object_get(json_array_get(found, 0), "id")), 3);
+    json_t *expired = get_json(&server, "/api/v1/suggestions?state=expired", 200);
+    CHECK_EQUAL(json_array_size(json_object_get(expired, "suggestions")), 1); /* the abstention */
+    json_t *open = get_json(&server, "/api/v1/suggestions/1", 200);
+    CHECK(json_is_null(json_object_get(open, "seen")) && json_is_null(json_object_get(open, "verified")));
+    json_decref(list);
+    json_decref(expired);
+    json_decref(open);
+    server_stop(&server);
+}
+
+TEST(the_last_minutes_are_replayed_under_the_suggested_weights) {
+    server_t server;
+    REQUIRE(server_start(&server, true, 0));
+    /* both versions of the store have 20 requests a bucket, and in its second half fail a quarter of them alike */
+    json_t *run = get_json(&server, "/api/v1/suggestions/1/dry-run?minutes=10", 200);
+    CHECK(json_is_true(json_object_get(run, "possible")));
+    json_t *points = json_object_get(run, "points"), *total = json_object_get(run, "total");
+    CHECK_EQUAL(json_array_size(points), FILLED_BUCKETS);
+    CHECK_EQUAL(json_integer_value(json_object_get(total, "requests")), FILLED_BUCKETS * FILLED_PER_BUCKET * 2);
+    double before = json_number_value(json_object_get(json_object_get(total, "before"), "error_ratio"));
+    json_t *after = json_object_get(json_object_get(total, "after"), "error_ratio");
+    CHECK(before == 0.125);
+    CHECK(json_number_value(json_object_get(after, "low")) < 0.125);
+    CHECK(json_number_value(json_object_get(after, "high")) > 0.125);
+    /* v1 would get twice of what it was ever seen to bear */
+    CHECK(json_is_true(json_object_get(total, "beyond")));
+    CHECK(strstr(json_string_value(json_object_get(run, "sentence")),
+                 "v1 would have got up to 4 requests/s and was seen") != NULL);
+    json_t *none = get_json(&server, "/api/v1/suggestions/4/dry-run", 200);
+    CHECK(json_is_false(json_object_get(none, "possible")));
+    CHECK(strstr(json_string_value(json_object_get(none, "why")), "nothing to replay") != NULL);
+    json_t *long_ago = get_json(&server, "/api/v1/suggestions/1/dry-run?minutes=5&end=1600000000", 200);
+    CHECK(json_is_false(json_object_get(long_ago, "possible")));
+    json_t *wrong = get_json(&server, "/api/v1/suggestions/1/dry-run?minutes=1441", 400);
+    json_t *absent = get_json(&server, "/api/v1/suggestions/77/dry-run", 404);
+    json_decref(run);
+    json_decref(none);
+    json_decref(long_ago);
+    json_decref(wrong);
+    json_decref(absent);
+    server_stop(&server);
+}
+
+TEST(the_track_record_is_told_by_kind_and_in_one_sentence) {
+    server_t server;
+    reply_t reply;
+    REQUIRE(server_start(&server, true, 0));
+    json_t *record = get_json(&server, "/api/v1/track-record", 200), *total = json_object_get(record, "total");
+    CHECK_EQUAL(json_array_size(json_object_get(record, "kinds")), 1);
+    CHECK_EQUAL(json_integer_value(json_object_get(total, "verified")), 3);
+    CHECK_TEXT(json_string_value(json_object_get(record, "sentence")),
+               "5 suggested, 4 seen in the telemetry, 3 verified: 2 helped, 0 had no clear effect, 1 did harm; 5 of 6 "
+               "predicted figures came out inside their 90 % interval");
+    ask(&server, "GET", "/metrics", NULL, NULL, &reply);
+    CHECK(strstr(body_of(&reply), "seismesh_suggestions_total{kind=\"roll_back_version\",outcome=\"harmed\"} 1\n") !=
+          NULL);
+    CHECK(strstr(body_of(&reply), "seismesh_suggestion_figures_total{kind=\"roll_back_version\",outcome=\"outside\"} "
+                                  "1\n") != NULL);
+    reply_fini(&reply);
+    json_decref(record);
+    server_stop(&server);
+}
+
 TEST(a_suggestion_is_written_again_in_the_language_that_is_asked_for) {
     server_t server;
     REQUIRE(server_start(&server, true, 0));
@@ -392,6 +462,9 @@ TEST(a_suggestion_is_written_again_in_the_language_that_is_asked_for) {
 TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_each_bucket),
           TEST_CASE(lists_go_on_where_they_ended), TEST_CASE(findings_are_served_with_what_belongs_to_them),
           TEST_CASE(a_decision_is_kept_and_final),
+          TEST_CASE(what_came_of_a_suggestion_is_its_state_and_goes_before_expiry),
+          TEST_CASE(the_last_minutes_are_replayed_under_the_suggested_weights),
+          TEST_CASE(the_track_record_is_told_by_kind_and_in_one_sentence),
           TEST_CASE(a_suggestion_is_written_again_in_the_language_that_is_asked_for),
           TEST_CASE(traces_are_found_and_shown_whole), TEST_CASE(an_attack_as_a_name_stays_data),
           TEST_CASE(the_sentence_says_how_the_mesh_is), TEST_CASE(status_says_in_words_what_a_mesh_does_not_send),

@@ -174,6 +174,38 @@ export const stories = async checker => {
     },
   );
 
+  await checker.check(
+    'a suggestion that was applied shows predicted against observed, and how its kind fared so far',
+    {},
+    async page => {
+      await checker.open(page, '/suggestion?id=4');
+      const rows = await page.locator('.outcome tbody tr').allInnerTexts();
+      assert.equal(rows.length, 2);
+      assert.match(rows[0], /Failing requests\s+8.3 %\s+0.04 % \(0.02 % to 0.11 %\)\s+0.05 % ✓ inside/);
+      const text = await words(page);
+      for (const part of ['verified', '✓ helped', '10 % before', '9 suggested, 6 seen applied, 5 verified'])
+        assert.ok(text.includes(part), part);
+      assert.ok(!text.includes('Take it back'));
+      assert.equal(await page.locator('.decision').count(), 0, 'nothing is left to decide');
+    },
+  );
+
+  await checker.check('what did harm says at once how to take it back', {}, async page => {
+    await checker.open(page, '/suggestion?id=5');
+    const outcome = await page.locator('.outcome').innerText();
+    for (const part of ['▲ did harm', '✕ outside', 'Take it back', 'delete virtualservice cart-seismesh'])
+      assert.ok(outcome.includes(part), part);
+  });
+
+  await checker.check('the dry run is asked for by a press', {}, async page => {
+    await checker.open(page, '/suggestion?id=3');
+    assert.equal(mock.requests.filter(r => r.path.includes('dry-run')).length, 0);
+    await page.getByRole('button', { name: 'Replay the last 15 minutes' }).click();
+    await page.getByText('8.3 % of 92,700 requests failed').waitFor();
+    await page.getByText('3 points').click();
+    assert.match(await page.locator('.dry-run tbody').innerText(), /beyond what was borne/);
+  });
+
   await checker.check('the suggestion is written for another mesh when asked', {}, async page => {
     await checker.open(page, '/suggestion?id=3');
     assert.equal(await page.locator('.beside').count(), 0);

@@ -18,7 +18,8 @@ const known = {
   '/incidents': ['start', 'end', 'state', 'limit', 'cursor'],
   '/incidents/*': [],
   '/suggestions': ['state', 'limit', 'cursor'],
-  '/suggestions/*': ['as'],
+  '/suggestions/*': ['as', 'minutes'],
+  '/track-record': [],
   '/traces': [
     'start',
     'end',
@@ -264,6 +265,8 @@ export const answer = (mock, method, url, headers, body) => {
       });
     }
     case 'suggestions': {
+      if (verb === 'dry-run') return fine(clean(stories.dryRun()));
+      if (id === '4' || id === '5') return fine(clean(stories.applied(Number(id), id === '5')));
       if (id !== undefined)
         return id === '3'
           ? fine(clean({ ...suggestion(), ...stories.written(url.searchParams.get('as')) }))
@@ -278,6 +281,8 @@ export const answer = (mock, method, url, headers, body) => {
         next: null,
       });
     }
+    case 'track-record':
+      return fine(clean(stories.trackRecord()));
     case 'traces': {
       if (id !== undefined) {
         const summary = mesh.traceList.find(t => t.trace_id === id);

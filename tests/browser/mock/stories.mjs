@@ -94,6 +94,90 @@ export const suggestion = (change = {}) => ({
   ...change,
 });
 
+const forecast = (predicted, low, high) => ({ predicted, low, high });
+
+/** The same after somebody applied it: it helped, or it did harm. */
+export const applied = (id, harmed) =>
+  suggestion({
+    id,
+    state: harmed ? 'refuted' : 'verified',
+    decided_ms: now_ms - 7 * 60e3,
+    reason: 'looks right',
+    seen: {
+      time_ms: now_ms - 5 * 60e3,
+      since_ms: now_ms - 6 * 60e3,
+      parts: [
+        { name: 'v1', before: 0.9, suggested: 1, observed: 1 },
+        { name: 'v2', before: 0.1, suggested: 0, observed: 0 },
+      ],
+      sentence:
+        'The change shows since 2022-08-23 12:41:50 UTC in the requests of boutique/cart: v2 0 % now, 10 % before, 0 % suggested',
+    },
+    waits_for: null,
+    verified: {
+      time_ms: now_ms - 3 * 60e3,
+      verdict: harmed ? 'harmed' : 'helped',
+      inside: !harmed,
+      sentence: harmed ? 'It made things worse' : 'It helped',
+      undo: harmed ? 'kubectl --namespace boutique delete virtualservice cart-seismesh' : null,
+      window: { start_ms: now_ms - 5 * 60e3, end_ms: now_ms - 3 * 60e3 },
+      requests: 12371,
+      predicted: {
+        error_ratio: forecast(0.0004, 0.0002, 0.0011),
+        p99_s: forecast(0.014, 0.011, 0.021),
+        load: [{ target: 'cart v1', predicted_rate: 103, observed_rate: 101.2 }],
+      },
+      before: { error_ratio: 0.083, p99_s: 1.72 },
+      observed: {
+        error_ratio: harmed ? 0.21 : 0.0005,
+        p99_s: harmed ? 1.9 : 0.0152,
+        inside: { error_ratio: !harmed, p99_s: !harmed },
+      },
+    },
+  });
+
+export const trackRecord = () => {
+  const fates = {
+    proposed: 9,
+    seen: 6,
+    expired: 2,
+    undone: 0,
+    undecided: 1,
+    verified: 5,
+    helped: 4,
+    no_effect: 1,
+    harmed: 0,
+    compared: 10,
+    inside: 9,
+    coverage: 0.9,
+  };
+  return {
+    kinds: [{ kind: 'roll_back_version', ...fates }],
+    total: fates,
+    sentence: '9 suggested, 6 seen in the telemetry, 5 verified',
+  };
+};
+
+export const dryRun = () => ({
+  id: 3,
+  possible: true,
+  why: null,
+  sentence:
+    'In these 15 minutes 8.3 % of 92,700 requests failed; under the suggested routing 0.04 % would have',
+  minutes: 15,
+  step_s: 10,
+  range: { start_ms: now_ms - 15 * 60e3, end_ms: now_ms },
+  targets: [],
+  points: [0, 1, 2].map(i => ({
+    time_ms: now_ms - (3 - i) * 10e3,
+    requests: 1030,
+    before: { error_ratio: 0.083, p99_s: 1.72 },
+    after: { error_ratio: forecast(0.0004, 0.0002, 0.0011), p99_s: forecast(0.014, 0.011, 0.021) },
+    beyond: i === 2,
+  })),
+  total: null,
+});
+
 /** The suggestion's change in the language that was asked for. */
 export const written = as =>
   as === null

@@ -1,4 +1,5 @@
 /** The documents of the HTTP API, as docs/api.md describes them. `null` means "could not be computed". */
+import type { Verified } from './outcomes.ts';
 
 export type Maybe<T> = T | null;
 export type Health = 'ok' | 'warning' | 'critical' | 'idle';
@@ -234,7 +235,8 @@ export interface Written {
 export interface Suggestion extends Written {
   id: string | number;
   incident: Maybe<string | number>;
-  state: 'open' | 'accepted' | 'dismissed' | 'expired';
+  /** What the telemetry shows (the last three), else what a person decided, else open or expired. */
+  state: 'open' | 'accepted' | 'dismissed' | 'expired' | 'seen' | 'verified' | 'refuted';
   kind: string;
   title: string;
   sentence: string;
@@ -250,6 +252,10 @@ export interface Suggestion extends Written {
   wrong_if: string[];
   decided_ms?: Maybe<number>;
   reason?: Maybe<string>;
+  /** The change as it was recognised in the telemetry. */
+  seen?: Maybe<{ time_ms: number; since_ms: number; sentence: string }>;
+  waits_for?: Maybe<{ more_requests: number; from_ms: number; sentence: string }>;
+  verified?: Maybe<Verified>;
 }
 
 export interface TraceSummary {

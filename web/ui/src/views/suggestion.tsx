@@ -10,6 +10,8 @@ import { incidentHref, suggestionHref, useParameter, change } from '../state/rou
 import { retryNow } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
+import { DryRunPart } from './dry-run.tsx';
+import { Outcome, RecordLine } from './outcome.tsx';
 import { LanguageChoice, WrittenChange, languages } from './written.tsx';
 
 const words = text.suggestion;
@@ -185,11 +187,15 @@ export const SuggestionCard = ({
       <p>{suggestion.sentence}</p>
       {suggestion.decided_ms != null && (
         <p class="decided">
-          {suggestion.state} <Moment ms={suggestion.decided_ms} />
+          {['accepted', 'dismissed'].includes(suggestion.state) ? suggestion.state : 'decided'}{' '}
+          <Moment ms={suggestion.decided_ms} />
           {suggestion.reason ? `: ${suggestion.reason}` : ', no reason given'}
         </p>
       )}
+      <Outcome suggestion={suggestion} />
       {!abstains && <Effect suggestion={suggestion} />}
+      {!abstains && <RecordLine kind={suggestion.kind} />}
+      {!abstains && !linked && <DryRunPart suggestion={suggestion} />}
       <WrittenChange written={suggestion} />
       {suggestion.beside && (
         <section class="beside">
@@ -245,7 +251,7 @@ export const SuggestionView = () => {
   );
 };
 
-const states = ['open', 'accepted', 'dismissed', 'expired', 'all'];
+const states = ['open', 'accepted', 'dismissed', 'seen', 'verified', 'refuted', 'expired', 'all'];
 
 export const SuggestionsView = () => {
   const state = useParameter('state', 'all');
