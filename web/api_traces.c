@@ -102,7 +102,7 @@ static void traces_elsewhere(web_request_t *request) {
 }
 
 void api_traces(web_request_t *request) {
-    if (request->context->nodes.each != NULL) {
+    if (request->context->nodes.each != NULL && !request->relayed) {
         traces_elsewhere(request);
         return;
     }
@@ -195,7 +195,7 @@ void api_trace(web_request_t *request) {
         answer_error(request, 400, "invalid_parameter", "id", "A trace id has 32 hexadecimal digits.");
         return;
     }
-    if (request->context->nodes.each != NULL) {
+    if (request->context->nodes.each != NULL && !request->relayed) {
         trace_elsewhere(request);
         return;
     }

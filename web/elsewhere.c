@@ -12,6 +12,7 @@ enum { ANSWER_BYTES_MAX = 16 << 20, CONNECT_MS = 1000, ANSWER_MS = 5000, POLL_MS
 typedef struct {
     CURL *curl;
     char url[256];
+    struct curl_slist *headers;
     buffer_t body;
 } question_t;
 
@@ -42,6 +43,8 @@ static void add_question(void *context, const char *id, const char *url) {
     buffer_format(&full, "%s%s", url, round->path);
     buffer_byte(&full, '\0');
     (void)curl_easy_setopt(curl, CURLOPT_URL, (const char *)full.data);
+    question->headers = curl_slist_append(NULL, ELSEWHERE_HEADER ": 1");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, question->headers);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -66,6 +69,7 @@ static void take_answer(question_t *question, elsewhere_t *answers) {
             (void)snprintf(answers->silent_url, sizeof answers->silent_url, "%s", question->url);
     }
     curl_easy_cleanup(question->curl);
+    curl_slist_free_all(question->headers);
     buffer_fini(&question->body);
 }
 

@@ -10,6 +10,10 @@
 
 enum { ELSEWHERE_NODES_MAX = 64 };
 
+/* Of the requests that are made here. What carries it is answered out of one's own store: addresses that lead back to a
+ * view, by mistake or malice, must not go round in circles. */
+#define ELSEWHERE_HEADER "X-Seismesh-Relayed"
+
 typedef struct {
     json_t *documents[ELSEWHERE_NODES_MAX]; /* answers of 200 */
     uint32_t count;
