@@ -51,7 +51,7 @@ UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
 
-run: ## install what is missing, build, and run with a recorded incident (Ctrl-C stops)
+run: ## install what is missing, build, run with a recorded incident and a living shop (DEMO=0: bare; Ctrl-C stops)
 	@./packages.sh run
 	@$(MAKE) --no-print-directory -j2 all
 	@datasets/demo.sh $(BUILD)/seismesh

@@ -27,6 +27,7 @@ analyzer_t *analyzer_new(const analyzer_config_t *config, analyzer_sink_t sink) 
 void analyzer_free(analyzer_t *analyzer) {
     if (analyzer == NULL) return;
     subjects_fini(analyzer);
+    answers_fini(analyzer);
     free(analyzer->open);
     free(analyzer->verdicts.items);
     free(analyzer->observations);

@@ -26,6 +26,7 @@ typedef struct {
     double score;                         /* 0..1 */
     double observed, expected, low, high; /* in the signal's unit: ratio, seconds, requests/s */
     uint64_t incident;                    /* 0 = none (yet) */
+    const char *explanation;              /* docs/api.md: Explanation */
 } anomaly_t;
 
 /* One suspect of an incident's report. */

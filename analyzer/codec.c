@@ -9,7 +9,7 @@
  *   suggestions followed, and the track record (routing/verify_codec.c); from version 3 on
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
- * learned anew, all else goes on.
+ * learned anew, all else goes on. Versions 1 and 2 did not note when a subject was first seen, nor answers of people.
  *
  * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
 #include "analyzer/routing/verify.h"
@@ -98,10 +98,12 @@ static void walk_key(walk_t *walk, subject_key_t *key) {
     walk_u32(walk, &key->caller, NAME_ID_MAX);
     walk_u32(walk, &key->part, NAME_ID_MAX);
     walk_u32(walk, &key->version, NAME_ID_MAX);
+    if (key->service == NAME_NONE) walk->ok = false;
 }
 
 static void walk_subject(walk_t *walk, subject_t *subject) {
     walk_u32(walk, &subject->entity, UINT32_MAX);
+    if (walk->version >= 3) walk_i64(walk, &subject->first_bucket);
     walk_i64(walk, &subject->last_bucket);
     bool flow = subject->flow != NULL;
     walk_bool(walk, &flow);
@@ -153,6 +155,7 @@ static void walk_incident(walk_t *walk, incident_t *incident) {
     walk_f64(walk, &incident->time_lost_s_per_minute);
     walk_u64(walk, &incident->suggestion);
     walk_u8(walk, &incident->suggestion_kind, UINT8_MAX);
+    if (walk->version >= 3) walk_u8(walk, &incident->answered, ANSWER_KINDS - 1);
     walk_u32(walk, &incident->suspect_count, SUSPECTS_MAX);
     for (uint32_t i = 0; i < incident->suspect_count; i++) walk_blame(walk, &incident->suspects[i]);
 }
@@ -237,6 +240,10 @@ err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
         analyzer_t old = *analyzer;
         *analyzer = *loaded;
         *loaded = old;
+        analyzer->answers = old.answers;
+        analyzer->answer_count = old.answer_count;
+        loaded->answers = NULL;
+        loaded->answer_count = 0;
     }
     analyzer_free(loaded);
     return ok ? ERR_OK : ERR_MALFORMED;

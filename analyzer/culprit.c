@@ -134,6 +134,12 @@ static double explained(const analyzer_t *analyzer, uint64_t incident, uint32_t 
     return sum;
 }
 
+double culprit_explained(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
+                         const track_t *track) {
+    double shown = track->trouble.excess;
+    return shown > 0 ? fmin(explained(analyzer, incident->id, service, track) / shown, 1) : NAN;
+}
+
 static void add_part(blame_t *blame, double *part, double value, const deviation_t *deviation) {
     if (value <= 0) return;
     double leading = fmax(blame->own, fmax(blame->network, blame->saturation));

@@ -45,6 +45,15 @@ static int lower_quartile(const profile_t *now) {
     return cut;
 }
 
+/* Where this quantile of n requests usually lies: what is seen is one figure of many requests, and is told beside the
+ * range of that figure, not of single requests: two standard errors of its rank, clusters allowed for, within the
+ * quarters beside it. */
+static void expect(const profile_t *before, double quantile, double n, double precision, verdict_t *best) {
+    double half = fmin(2 * sqrt(quantile * (1 - quantile) * (1 / n + 1 / (precision + 1))), 0.25);
+    best->low = histogram_seconds(profile_place(before, fmax(quantile - half, 0.01)));
+    best->high = histogram_seconds(profile_place(before, fmin(quantile + half, 0.995)));
+}
+
 /* Compares at a quantile of the baseline; at 0, at the newest requests' own lower quartile. */
 static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     double n = c->now->above[0], sensitivity = c->analyzer->config.sensitivity;
@@ -72,8 +81,7 @@ static void compare(const comparison_t *c, double quantile, verdict_t *best) {
     best->excess = fmax(excess, 0);
     best->observed = now;
     best->expected = then;
-    best->low = histogram_seconds(profile_place(c->before, seen > 0.5 ? 0.5 : 0.1));
-    best->high = histogram_seconds(profile_place(c->before, seen > 0.5 ? 0.99 : 0.9));
+    expect(c->before, seen, n, precision, best);
     best->requests = n;
     best->window_s = c->window_s;
     best->affected_per_minute = affected;

@@ -148,8 +148,25 @@ static void enter(track_t *track, const verdict_t *verdict, uint64_t incident, i
     trouble->window_s = verdict->window_s;
 }
 
-static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, uint64_t incident, int64_t now_ns) {
+/* What it says is what the verdict says; the rest of the account is the incident's. */
+static char *explain_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, const incident_t *incident) {
+    account_t account;
+    account_deviation(analyzer, incident, verdict->subject, verdict->track, &account);
+    account.said.seen = verdict->observed;
+    account.said.low = verdict->low;
+    account.said.high = verdict->high;
+    account.said.requests = verdict->requests;
+    account.said.window_s = verdict->window_s;
+    json_t *document = explain_document(&account.said);
+    char *json = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
+    json_decref(document);
+    return json;
+}
+
+static void tell_anomaly(analyzer_t *analyzer, const verdict_t *verdict, uint64_t incident, int64_t now_ns) {
     const subject_t *subject = &analyzer->subjects[verdict->subject];
+    if (analyzer->sink.anomaly == NULL) return;
+    char *explanation = explain_anomaly(analyzer, verdict, incident_by_id(analyzer, incident));
     anomaly_t anomaly = {
         .time_ns = now_ns,
         .entity = subject->entity,
@@ -160,8 +177,10 @@ static void tell_anomaly(const analyzer_t *analyzer, const verdict_t *verdict, u
         .low = verdict->low,
         .high = verdict->high,
         .incident = incident,
+        .explanation = explanation == NULL ? "" : explanation,
     };
-    if (analyzer->sink.anomaly != NULL) analyzer->sink.anomaly(analyzer->sink.context, &anomaly);
+    analyzer->sink.anomaly(analyzer->sink.context, &anomaly);
+    free(explanation);
 }
 
 /* True when the verdict asks what another one before it has asked already: versions and instances repeat their
@@ -174,11 +193,6 @@ static bool repeats(const analyzer_t *analyzer, uint32_t index) {
         if (subject->tracks[analyzer->verdicts.items[i].track].role == subject->tracks[verdict->track].role)
             return true;
     return false;
-}
-
-/* What users feel opens incidents and keeps them open; the rest is evidence. */
-static bool felt(const track_t *track) {
-    return track->role != TRACK_GAUGE_SATURATION && track->role != TRACK_GAUGE_OTHER;
 }
 
 /* Takes the price of all questions off the evidence, and remembers what is suspicious. */
@@ -278,7 +292,7 @@ static void hold_back(analyzer_t *analyzer, int64_t now_ns) {
 
 static void tell_incident(const analyzer_t *analyzer, const incident_t *incident) {
     if (analyzer->sink.incident == NULL) return;
-    char *json = explain_incident(analyzer, incident);
+    char *json = incident_document(analyzer, incident);
     if (json == NULL) return;
     analyzer->sink.incident(analyzer->sink.context, incident->id, incident->opened_ns, incident->updated_ns,
                             incident->closed_ns, json);
@@ -320,6 +334,7 @@ static bool rank_again(analyzer_t *analyzer, incident_t *incident) {
     blame_t ranked[RANKED_MAX];
     bool established;
     uint32_t count = culprit_rank(analyzer, incident, ranked, &established);
+    if (count > 0 && answers_clear(analyzer, incident->id, ranked[0].service)) established = false;
     if (count > SUSPECTS_MAX) count = SUSPECTS_MAX;
     bool changed = count != incident->suspect_count || established != incident->established;
     for (uint32_t i = 0; i < count && !changed; i++)
@@ -338,7 +353,7 @@ static int64_t quiet_from(const analyzer_t *analyzer, uint64_t incident) {
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
-            if (track->trouble.incident != incident || !felt(track)) continue;
+            if (track->trouble.incident != incident || !track_is_felt(track)) continue;
             double quiet_s = QUIET_S,
                    period_s = track->gauge != NULL ? track->gauge->period_s : subject->flow->period_s;
             if (2.2 * period_s > quiet_s) quiet_s = 2.2 * period_s;
@@ -374,6 +389,14 @@ static bool has_news(const analyzer_t *analyzer, const incident_t *incident) {
     return false;
 }
 
+/* True when what people say of it is news. */
+static bool note_answers(const analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool *settled) {
+    answer_kind_t answered = answers_of(analyzer, incident->id, now_ns, settled);
+    bool news = answered != incident->answered;
+    incident->answered = (uint8_t)answered;
+    return news;
+}
+
 void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
     (void)bucket;
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
@@ -384,19 +407,21 @@ void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
 
 void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
     uint64_t before = analyzer->next_incident;
+    answers_apply(analyzer, now_ns);
     correct(analyzer);
     join(analyzer, now_ns);
     hold_back(analyzer, now_ns);
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
         incident_t *incident = &analyzer->open[i];
-        if (quiet_from(analyzer, incident->id) < now_ns) {
+        bool settled, answered = note_answers(analyzer, incident, now_ns, &settled);
+        if (settled || quiet_from(analyzer, incident->id) < now_ns) {
             close_incident(analyzer, i, now_ns);
             continue;
         }
         bool changed = rank_again(analyzer, incident);
         if (incident->id >= before) changed = true;
         suggest(analyzer, incident, now_ns, changed);
-        if (!changed && !has_news(analyzer, incident)) continue;
+        if (!changed && !answered && !has_news(analyzer, incident)) continue;
         weigh(analyzer, incident);
         incident->updated_ns = now_ns;
         if (changed) tell_report(analyzer, incident, now_ns);

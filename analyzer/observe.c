@@ -179,6 +179,7 @@ void observe(analyzer_t *analyzer, int64_t bucket, const bucket_t *cells) {
         const cell_t *cell = cells->cells[order[i].place];
         uint32_t subject = subject_of(analyzer, order[i].entity);
         if (subject == NO_INDEX) continue;
+        if (analyzer->subjects[subject].last_bucket == INT64_MIN) analyzer->subjects[subject].first_bucket = bucket;
         analyzer->subjects[subject].last_bucket = bucket;
         uint8_t observer = analyzer->shard->entities[order[i].entity].observer;
         if (cell->requests > 0) add_counts(observation_of(analyzer, subject), observer, order[i].entity, cell);

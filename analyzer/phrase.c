@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Two significant digits below ten, none after the point from ten on. */
+/* Two significant digits below ten, none after the point from ten on; what is less than a ten-thousandth is nothing. */
 static void print_number(phrase_t *phrase, double value, const char *unit) {
+    if (fabs(value) < 1e-4) value = 0;
     (void)snprintf(phrase->text, sizeof phrase->text, value < 10 ? "%.2g%s" : "%.0f%s", value, unit);
 }
 

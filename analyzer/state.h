@@ -8,6 +8,8 @@
 #define SEISMESH_ANALYZER_STATE_H
 
 #include "analyzer/analyzer.h"
+#include "analyzer/answers.h"
+#include "analyzer/explain.h"
 #include "analyzer/histogram.h"
 #include "analyzer/stats.h"
 
@@ -92,7 +94,8 @@ typedef struct {
 
 typedef struct {
     subject_key_t key;
-    uint32_t entity; /* one of those that feed it, for the sink */
+    uint32_t entity;      /* one of those that feed it, for the sink */
+    int64_t first_bucket; /* when it was first seen; INT64_MIN = before that was noted */
     int64_t last_bucket;
     flow_t *flow; /* NULL until requests were counted */
     track_t *tracks;
@@ -149,7 +152,10 @@ typedef struct {
     double evidence, affected_per_minute, time_lost_s_per_minute;
     uint64_t suggestion; /* 0 = none made yet */
     uint8_t suggestion_kind;
+    uint8_t answered; /* answer_kind_t: why it does not count as trouble, though it is open; or why it was closed */
 } incident_t;
+
+typedef struct standing_answer standing_answer_t; /* answers.c */
 
 struct analyzer {
     analyzer_config_t config;
@@ -166,7 +172,9 @@ struct analyzer {
     struct verifier *verifier; /* routing/verify.h: what became of the suggestions */
     int64_t last_bucket;       /* newest one seen; INT64_MIN before the first */
     int64_t last_data_bucket;
-    uint64_t refused;    /* series beyond the cap */
+    uint64_t refused;           /* series beyond the cap */
+    standing_answer_t *answers; /* that people gave; the store keeps them */
+    uint32_t answer_count;
     verdicts_t verdicts; /* scratch of a tick, as the two below */
     observation_t *observations;
     uint32_t observation_count, observation_capacity;
@@ -219,9 +227,49 @@ void incidents_gap(analyzer_t *analyzer, int64_t bucket);
 /* culprit.c: ranks the suspects of an incident, best first; returns how many. */
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established);
 
-/* explain.c: documents for the API (docs/api.md), to be freed with free(). */
-char *explain_incident(const analyzer_t *analyzer, const incident_t *incident);
+/* The part (0..1) of what a service's track shows that the deviations of those it calls explain; NAN when it shows
+ * nothing that could be explained. */
+double culprit_explained(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
+                         const track_t *track);
+
 const char *track_signal(const analyzer_t *analyzer, const track_t *track); /* "errors", "latency", a gauge's name */
+
+/* The same as explanations say it: a success ratio is read as its failures. */
+const char *track_said(const analyzer_t *analyzer, const track_t *track);
+bool track_is_share(const track_t *track);
+
+/* What users feel opens incidents and keeps them open; the rest is evidence. */
+bool track_is_felt(const track_t *track);
+
+/* account.c: what is known of a deviation. `said` points into the account, and into the shard's names. */
+typedef struct {
+    explanation_t said;
+    char cause[EXPLAIN_EVIDENCE_BYTES], evidence[EXPLAIN_EVIDENCE_MAX][EXPLAIN_EVIDENCE_BYTES];
+} account_t;
+
+/* A track's figures only. */
+void account_figures(const analyzer_t *analyzer, uint32_t subject, uint32_t track, explanation_t *said);
+
+/* A track in trouble, with the evidence against the incident's first suspect and, if that is established, the cause. */
+void account_deviation(const analyzer_t *analyzer, const incident_t *incident, uint32_t subject, uint32_t track,
+                       account_t *out);
+
+/* A suspect, by its strongest deviation, with the evidence against it. */
+void account_suspect(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out);
+
+/* document.c: an incident's document for the API (docs/api.md), to be freed with free(). */
+char *incident_document(const analyzer_t *analyzer, const incident_t *incident);
+/* docs/api.md: Explanation, or null when nothing is left that deviates; a new reference. */
+json_t *incident_explanation(const analyzer_t *analyzer, const incident_t *incident);
+
+/* answers.c: takes what is answered for off this tick's verdicts. */
+void answers_apply(analyzer_t *analyzer, int64_t now_ns);
+/* Why an open incident does not count, or NONE. *settled: because nothing in it is beyond what people call expected or
+ * wrong, so that it is over. */
+answer_kind_t answers_of(const analyzer_t *analyzer, uint64_t incident, int64_t now_ns, bool *settled);
+/* Whether a person said that the incident was not this service's doing. */
+bool answers_clear(const analyzer_t *analyzer, uint64_t incident, uint32_t service);
+void answers_fini(analyzer_t *analyzer);
 
 /* routing/suggest.c: `changed`: the ranking did, so that even an abstention is worth telling again. */
 void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool changed);

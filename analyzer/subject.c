@@ -31,7 +31,7 @@ uint32_t subject_add(analyzer_t *analyzer, const subject_key_t *key) {
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (ids[i] >= analyzer->names_bound) analyzer->names_bound = ids[i] + 1;
     uint32_t index = analyzer->subject_count++;
-    analyzer->subjects[index] = (subject_t){.key = *key, .last_bucket = INT64_MIN};
+    analyzer->subjects[index] = (subject_t){.key = *key, .first_bucket = INT64_MIN, .last_bucket = INT64_MIN};
     table_insert(&analyzer->index, hash_of(key), index);
     return index;
 }

@@ -21,6 +21,8 @@
     X(text, role, "role", "all",                                                                                       \
       "all: everything in one process; worker: folds its share of Kafka's partitions for the views; view: analyzer, "  \
       "page and API over what all workers say")                                                                        \
+    X(text, web_notice, "web.notice", "",                                                                              \
+      "shown at the top of every page, such as 'staging' or 'demo data'; empty = off")                                 \
     X(text, data, "data", "./seismesh-data", "data directory")                                                         \
     X(text, durability, "durability", "disk",                                                                          \
       "acknowledge after: disk (fdatasync) or process (write; survives a crash of seismesh, not of the machine)")      \

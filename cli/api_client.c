@@ -48,6 +48,7 @@ static json_t *ask(api_client_t *client, const char *path, const char *body) {
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_answer);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
     if (body != NULL) (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    if (client->method != NULL) (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, client->method);
     CURLcode result = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &client->status);
     json_t *answer =

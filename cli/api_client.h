@@ -11,11 +11,12 @@
 /* Begin with {.command = the command's name, .server = where}; end with buffer_fini(&client.answer). */
 typedef struct {
     const char *command, *server;
+    const char *method; /* NULL: GET, or POST when there is a body */
     buffer_t answer;
     long status;
 } api_client_t;
 
-/* Asks below /api/v1: GET, or POST when there is a body. The answer of a request that went well; else NULL, the reason
+/* Asks below /api/v1. The answer of a request that went well; else NULL, the reason
  * is said on standard error, and *status is EXIT_FAILED. */
 json_t *ask_fine(api_client_t *client, const char *path, const char *body, int *status);
 

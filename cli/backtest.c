@@ -14,7 +14,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *out, *summary, *suggestions;
+    const char *out, *summary, *suggestions, *incidents;
     const char **files;
     size_t file_count;
 } arguments_t;
@@ -23,7 +23,7 @@ typedef struct {
     pipeline_t pipeline;
     counters_t counters;
     json_t *detections;
-    json_t *suggestions; /* NULL = not wanted */
+    json_t *suggestions, *stories; /* NULL = not wanted; stories: incidents' documents by id, as last told */
     uint64_t incidents, anomalies, requests[OTLP_KINDS];
     uint64_t last_incident;
 } backtest_t;
@@ -77,13 +77,32 @@ static void on_suggestion(void *context, uint64_t suggestion, uint64_t incident,
     (void)json_array_append_new(test->suggestions, document);
 }
 
-/* Takes --out, --summary and --suggestions; what is left are files. */
+static void on_incident(void *context, uint64_t incident, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
+                        const char *json) {
+    backtest_t *test = context;
+    (void)opened_ns;
+    (void)updated_ns;
+    (void)closed_ns;
+    char id[24];
+    (void)snprintf(id, sizeof id, "%llu", (unsigned long long)incident);
+    (void)json_object_set_new(test->stories, id, json_loads(json, 0, NULL));
+}
+
+static json_t *list_of(const json_t *object) {
+    const char *key;
+    json_t *value, *list = json_array();
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)(void) json_array_append(list, value);
+    return list;
+}
+
+/* Takes the options; what is left are files. */
 static bool parse(int argc, char **argv, arguments_t *arguments) {
     arguments->files = memory_new((size_t)argc, sizeof *arguments->files);
     for (int i = 1; i < argc; i++) {
         const char **value = strcmp(argv[i], "--out") == 0           ? &arguments->out
                              : strcmp(argv[i], "--summary") == 0     ? &arguments->summary
                              : strcmp(argv[i], "--suggestions") == 0 ? &arguments->suggestions
+                             : strcmp(argv[i], "--incidents") == 0   ? &arguments->incidents
                                                                      : NULL;
         if (value == NULL && strncmp(argv[i], "--", 2) == 0) {
             (void)fprintf(stderr, "seismesh: backtest has no option '%s'; see 'seismesh help backtest'\n", argv[i]);
@@ -173,6 +192,10 @@ static int run(const config_t *config, const arguments_t *arguments) {
         test->suggestions = json_array();
         analysis.suggestion = on_suggestion;
     }
+    if (arguments->incidents != NULL) {
+        test->stories = json_object();
+        analysis.incident = on_incident;
+    }
     char why[512];
     recording_t *recording = NULL;
     int status = 2;
@@ -187,6 +210,11 @@ static int run(const config_t *config, const arguments_t *arguments) {
         bool fine = write_json(arguments->out, test->detections);
         if (arguments->summary != NULL) fine = write_json(arguments->summary, summary) && fine;
         if (arguments->suggestions != NULL) fine = write_json(arguments->suggestions, test->suggestions) && fine;
+        if (arguments->incidents != NULL) {
+            json_t *stories = list_of(test->stories);
+            fine = write_json(arguments->incidents, stories) && fine;
+            json_decref(stories);
+        }
         (void)fprintf(stderr, "%lld spans, %lld points, %zu services, %zu edges, %llu incidents\n",
                       json_integer_value(json_object_get(summary, "spans")),
                       json_integer_value(json_object_get(summary, "points")),
@@ -199,6 +227,7 @@ static int run(const config_t *config, const arguments_t *arguments) {
     pipeline_fini(&test->pipeline);
     json_decref(test->detections);
     json_decref(test->suggestions);
+    json_decref(test->stories);
     free(test);
     return status;
 }

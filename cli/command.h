@@ -41,6 +41,8 @@ int command_demo(int argc, char **argv);
 int command_simulate(int argc, char **argv);
 int command_detect(int argc, char **argv);
 int command_suggestions(int argc, char **argv);
+int command_why(int argc, char **argv);
+int command_answer(int argc, char **argv);
 int command_canary(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_version(int argc, char **argv);

@@ -24,11 +24,14 @@ const command_t commands[] = {
      "  --speed N       N times as fast as it happened (default 1), or max: as fast as the server takes it\n",
      command_replay},
     {"backtest", "run recorded telemetry through the analyzer, offline",
-     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n\n"
+     "FILE... [--config FILE] --out DETECTIONS.json [--summary FILE] [--suggestions FILE]\n"
+     "                         [--incidents FILE]\n\n"
      "The same pipeline as the daemon's, in event time, as fast as it goes; several files are merged by event time.\n\n"
      "  --out FILE      a JSON list of {time, service, instance, signal, score, rank, incident}\n"
      "  --summary FILE  a JSON object of what was seen: spans, points, services, edges\n"
-     "  --suggestions FILE  a JSON list of what was suggested, and when (docs/api.md, Suggestion)\n" CONFIG_USAGE,
+     "  --suggestions FILE  a JSON list of what was suggested, and when (docs/api.md, Suggestion)\n"
+     "  --incidents FILE    a JSON list of the incidents as they were last told, explained (docs/api.md, "
+     "Incident)\n" CONFIG_USAGE,
      command_backtest},
     {"detect", "anomaly scores for one series",
      "[--period SECONDS] < IN.csv > OUT.csv\n\n"
@@ -56,12 +59,14 @@ const command_t commands[] = {
      "  --cure TIME     do then what the scenario's truth names as the cure\n",
      command_simulate},
     {"demo", "see it at work: a simulated shop whose canary goes bad",
-     "[--once] [--speed N] [--seed N] [--for TIME] [--KEY VALUE ...]\n\n"
-     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services. Half a minute after its\n"
-     "history a canary goes bad. Say 'apply' to do to the simulated mesh what seismesh suggests, 'undo' to take it "
-     "back,\n"
-     "'quit' or Ctrl-C to end. Data goes to a temporary folder, unless --data names one.\n\n"
-     "  --once          apply the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
+     "[--once] [--speed N] [--seed N] [--for TIME] [--to URL --server URL] [--KEY VALUE ...]\n\n"
+     "The real daemon, fed over its own OTLP port by a simulated shop of twelve services in two meshes. Half a minute\n"
+     "after its history a canary goes bad. Accept what seismesh suggests (on the page, with 'seismesh suggestions\n"
+     "accept ID', or by saying 'apply' here), and it is done to the simulated mesh; take it back ('undo'), and it is\n"
+     "undone. 'quit' or Ctrl-C ends it. Data goes to a temporary folder, unless --data names one.\n\n"
+     "  --to URL        with --server: no daemon of its own; telemetry goes to this OTLP/HTTP address …\n"
+     "  --server URL    … of a server that runs already, and this is its page\n"
+     "  --once          accept the suggestion by itself; exit with 0 when the incident is over, with 1 if it never is\n"
      "  --speed N       N times as fast as the clock (default 1)\n"
      "  --seed N        other chances\n"
      "  --for TIME      end after so long (default 1h; 10m with --once)\n" CONFIG_USAGE,
@@ -82,6 +87,29 @@ const command_t commands[] = {
      "  --minutes N     how many minutes dry-run replays (1 to 1440, default 15)\n"
      "  --reason TEXT   why, kept with the decision\n",
      command_suggestions},
+    {"why", "why an incident or anomaly is one, in a sentence with numbers",
+     "ID [-o text | -o json] [--server URL]\n\n"
+     "Prints the explanation of an incident (ID 12) or anomaly (ID a345): what is seen and what was expected, since "
+     "when,\n"
+     "what changed before it if that is known, who is suspected, and the evidence against each.\n\n"
+     "  -o json         the object of /api/v1/why/ID (docs/api.md, Why)\n"
+     "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n",
+     command_why},
+    {"answer", "tell a server that an incident is expected, a false alarm, or to be muted",
+     "ID expected|wrong|mute [--for TIME] [--note TEXT] [--who NAME] [--culprit SERVICE] [--server URL]\n"
+     "                        list [--all] | revoke ANSWER\n\n"
+     "ID is that of an incident (12) or anomaly (a345). Answers are kept, and listed with 'list'; 'revoke' takes one "
+     "back.\n\n"
+     "  expected        it is by design: what was seen, and up to half as much again, is normal from now on\n"
+     "  wrong           a false alarm: the bar rises for these signals, within bounds ('man seismesh')\n"
+     "  mute            recorded, but not counted as trouble (for 2h unless --for says otherwise)\n"
+     "  --for TIME      in force for so long: 90s, 20m, 2h, 7d (default: for ever, or 2h for mute)\n"
+     "  --culprit NAME  with wrong: the incident was real, but this service did not do it\n"
+     "  --note TEXT     why; kept with the answer\n"
+     "  --who NAME      who says so (default: $USER)\n"
+     "  --all           list those that are over, too\n"
+     "  --server URL    page and API of the server (default http://127.0.0.1:7117)\n",
+     command_answer},
     {"canary", "a verdict on one version of a service against another",
      "SERVICE BASELINE CANARY [--since TIME | --last 10m] [--until TIME] [--server URL] [--json]\n\n"
      "Compares two versions that serve the same minutes, and ends with 0: pass, 1: fail, 3: not enough data (it says\n"

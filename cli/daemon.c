@@ -3,7 +3,9 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cli/answering.h"
 #include "cli/cluster.h"
+#include "cli/pipeline.h"
 #include "collector/journal/journal.h"
 #include "collector/receive/receiver.h"
 #include "collector/store/store.h"
@@ -27,6 +29,7 @@ struct daemon {
     otlp_out_t *forward;
     receiver_t *http, *grpc;
     web_t *web;
+    answering_t answering;
     const char **dialect_names;
     intake_t intake;
     pthread_t folder;
@@ -57,7 +60,7 @@ static void on_span(void *context, const folded_span_t *span) {
 static void on_anomaly(void *context, const anomaly_t *a) {
     daemon_t *daemon = context;
     store_anomaly(daemon->store, a->time_ns, a->entity, a->signal, a->score, a->observed, a->expected, a->low, a->high,
-                  a->incident);
+                  a->incident, a->explanation);
 }
 
 static void on_incident(void *context, uint64_t incident, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
@@ -94,7 +97,7 @@ static err_t checkpoint(daemon_t *daemon) {
     fold_t *fold = daemon->pipeline.fold;
     buffer_t fold_state = {0}, analyzer_state = {0}, journal_state = {0}, cluster_state = {0};
     fold_save(fold, &fold_state);
-    analyzer_save(daemon->pipeline.analyzer, &analyzer_state);
+    pipeline_save_analyzer(&daemon->pipeline, &analyzer_state);
     journal_save(daemon->journal, &journal_state);
     cluster_save(&daemon->cluster, &cluster_state);
     store_state_t states[] = {{"fold", buffer_slice(&fold_state)},
@@ -286,6 +289,7 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     if (err == ERR_OK && state.len > 0) err = analyzer_load(daemon->pipeline.analyzer, state);
     if (err == ERR_OK) err = store_state(daemon->store, "cluster", &state);
     if (err == ERR_OK) err = cluster_load(&daemon->cluster, state);
+    if (err == ERR_OK) err = answering_init(&daemon->answering, &daemon->pipeline, daemon->store, daemon->clock);
     if (err != ERR_OK)
         (void)snprintf(why, why_size,
                        "the state in %s cannot be read (%s); start with another data directory (--data DIR), or move "
@@ -399,9 +403,11 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
         .listen_otlp_grpc = c->listen_otlp_grpc,
         .listen_otlp_http = c->listen_otlp_http,
         .listen_web = c->listen_web,
+        .notice = c->web_notice,
         .dialects = daemon->dialect_names,
         .dialect_set = daemon->pipeline.dialects,
-        .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record}};
+        .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record},
+        .answers = {.context = &daemon->answering, .give = answering_give, .revoke = answering_revoke}};
     if (daemon->cluster.role == ROLE_IS_VIEW) {
         context.nodes.context = &daemon->cluster;
         context.nodes.each = cluster_nodes;
@@ -483,6 +489,7 @@ void daemon_stop(daemon_t *daemon) {
     if (daemon->journal != NULL) journal_close(daemon->journal);
     if (daemon->store != NULL) store_close(daemon->store);
     cluster_fini(&daemon->cluster);
+    answering_fini(&daemon->answering);
     pipeline_fini(&daemon->pipeline);
     free(daemon->dialect_names);
     free(daemon);

@@ -1,6 +1,6 @@
-/* demo: the real daemon, fed over its own OTLP port by a simulated shop of which a canary goes bad. What the page shows
- * is what it would show of a real mesh; the top suggestion can be applied to the simulation, and taken back, by a word
- * on the terminal. Nothing is left behind. */
+/* demo: a simulated shop in two meshes, of which a canary goes bad, sent over OTLP to a real daemon: one of its own, of
+ * which nothing is left behind, or one that runs already (--to, --server). What the page shows is what it would show of
+ * a real mesh; a suggestion that is accepted is done to the simulation. */
 #include "cli/demo.h"
 
 #include "analyzer/simulate/emit.h"
@@ -20,8 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DEMO_NOTICE "demo data: Accept changes the simulated mesh"
+
 typedef struct {
     const char *speed_text, *seed_text, *for_text;
+    const char *to, *server; /* NULL: a daemon of its own */
     double speed, for_s;
     bool once;
 } options_t;
@@ -37,10 +40,10 @@ typedef struct {
     world_t *world;
     sigset_t signals;
     bool interrupted, reads_input;
-    int64_t live_ns;                                         /* by the monotonic clock, when history ended */
-    bool told_fault, told_incident, told_suggestion, closed; /* the story so far */
-    char changed[128];                                       /* service whose routing we changed; "" = none */
-    char why[600];
+    int64_t live_ns;  /* by the monotonic clock, when history ended */
+    int64_t begin_ns; /* nothing before this is sent: the server has later data */
+    demo_story_t story;
+    char server[300], why[600];
 } demo_t;
 
 static bool wait_or_interrupt(void *context, int64_t ns) {
@@ -52,130 +55,8 @@ static bool wait_or_interrupt(void *context, int64_t ns) {
 
 static bool send_request(void *context, otlp_kind_t kind, slice_t body, uint64_t items) {
     demo_t *demo = context;
+    if (demo->scenario->start_ns + world_now(demo->world) < demo->begin_ns) return true;
     return sender_send(demo->sender, kind, body, items, demo->why, sizeof demo->why) == ERR_OK;
-}
-
-/* Seconds since the history ended. */
-static double story_s(const demo_t *demo) {
-    return (double)world_now(demo->world) * 1e-9 - DEMO_HISTORY_S;
-}
-
-static void say(const demo_t *demo, const char *format, const char *text) {
-    (void)printf("%5.0f s  ", story_s(demo));
-    for (const char *at = format; *at != '\0'; at++) {
-        if (at[0] == '%' && at[1] == 's') {
-            for (const char *c = text; *c != '\0'; c++)
-                (void)putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
-            at++;
-        } else {
-            (void)putchar(*at);
-        }
-    }
-    (void)putchar('\n');
-    (void)fflush(stdout);
-}
-
-/* ---- what the server found ---- */
-
-static uint16_t page_port(const demo_t *demo) {
-    return daemon_port_web(demo->daemon);
-}
-
-/* The newest of a list, borrowed from it. */
-static const json_t *newest(const json_t *answer, const char *list) {
-    return json_array_get(json_object_get(answer, list), 0);
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
-/* The newest suggestion that changes something, as a line for action_read: one that is open, or, after 'undo', one that
- * was applied before. NULL = none. */
-static char *applicable(const demo_t *demo) {
-    static const char *const paths[] = {"/suggestions?state=open&limit=1", "/suggestions?state=seen&limit=1",
-                                        "/suggestions?state=verified&limit=1"};
-    char *line = NULL;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && line == NULL; i++) {
-        json_t *answer = demo_ask(page_port(demo), paths[i]);
-        const json_t *suggestion = newest(answer, "suggestions");
-        if (suggestion != NULL) line = demo_action_of(suggestion);
-        json_decref(answer);
-    }
-    return line;
-}
-
-static void apply(demo_t *demo) {
-    char what[400] = "";
-    action_t action;
-    schema_document_t *document = NULL;
-    char *line = applicable(demo);
-    if (line == NULL) {
-        say(demo, "there is no suggestion with a change%s", "");
-        return;
-    }
-    err_t err = action_read(slice_text(line), demo->scenario, &action, &document, what, sizeof what);
-    if (err == ERR_OK) err = world_act(demo->world, &action, what, sizeof what);
-    say(demo, err == ERR_OK ? "applied to the simulated mesh: %s" : "cannot be applied: %s", what);
-    if (err == ERR_OK) (void)snprintf(demo->changed, sizeof demo->changed, "%s", action.service);
-    if (err == ERR_OK && !demo->options.once)
-        say(demo, "errors should be gone within seconds; 'undo' brings them back%s", "");
-    schema_free(document);
-    free(line);
-}
-
-static void undo(demo_t *demo) {
-    char what[400] = "";
-    const action_t action = {.kind = DO_RESET, .service = demo->changed};
-    if (demo->changed[0] == '\0') {
-        say(demo, "nothing was applied%s", "");
-        return;
-    }
-    (void)world_act(demo->world, &action, what, sizeof what);
-    say(demo, "%s", what);
-    demo->changed[0] = '\0';
-}
-
-static void tell_incident(demo_t *demo) {
-    json_t *answer = demo_ask(page_port(demo), "/incidents?limit=1");
-    const json_t *incident = newest(answer, "incidents");
-    bool open = strcmp(text_of(incident, "state"), "open") == 0;
-    if (incident != NULL && open && !demo->told_incident) {
-        demo->told_incident = true;
-        say(demo, "incident: %s", text_of(incident, "title"));
-    }
-    if (incident != NULL && !open && demo->told_incident && !demo->closed) {
-        demo->closed = true;
-        say(demo, "the incident is over%s", "");
-    }
-    if (open) demo->closed = false;
-    json_decref(answer);
-}
-
-static void tell_suggestion(demo_t *demo) {
-    if (!demo->told_incident || demo->told_suggestion) return;
-    json_t *answer = demo_ask(page_port(demo), "/suggestions?state=open&limit=1");
-    const json_t *suggestion = newest(answer, "suggestions");
-    char *line = suggestion == NULL ? NULL : demo_action_of(suggestion);
-    if (line != NULL) {
-        demo->told_suggestion = true;
-        say(demo, "suggestion: %s", text_of(suggestion, "title"));
-        if (!demo->options.once) say(demo, "type 'apply' to do that to the simulated mesh%s", "");
-    }
-    free(line);
-    json_decref(answer);
-    if (demo->told_suggestion && demo->options.once) apply(demo);
-}
-
-static void tell_story(demo_t *demo) {
-    if (!demo->told_fault && story_s(demo) >= DEMO_CALM_S) {
-        demo->told_fault = true;
-        say(demo, "payments v2, a canary with a fifth of the traffic, begins to fail%s", "");
-    }
-    if (!demo->told_fault) return;
-    tell_incident(demo);
-    tell_suggestion(demo);
 }
 
 /* ---- what the user says ---- */
@@ -189,13 +70,13 @@ static void take_words(demo_t *demo) {
         line[count > 0 ? count : 0] = '\0';
         line[strcspn(line, "\r\n")] = '\0';
         if (strcmp(line, "apply") == 0)
-            apply(demo);
+            demo_story_apply(&demo->story);
         else if (strcmp(line, "undo") == 0)
-            undo(demo);
+            demo_story_undo(&demo->story);
         else if (strcmp(line, "quit") == 0)
             demo->interrupted = true;
         else if (line[0] != '\0')
-            say(demo, "say apply, undo or quit%s", "");
+            demo_say(&demo->story, "say apply, undo or quit", "");
     }
 }
 
@@ -210,7 +91,7 @@ static bool step(demo_t *demo, int64_t ns) {
 static bool pace(demo_t *demo) {
     for (;;) {
         take_words(demo);
-        int64_t due_ns = demo->live_ns + (int64_t)(story_s(demo) / demo->options.speed * 1e9);
+        int64_t due_ns = demo->live_ns + (int64_t)(demo_story_s(&demo->story) / demo->options.speed * 1e9);
         int64_t left_ns = due_ns - clock_monotonic_ns(&clock_system);
         if (left_ns <= 0) return wait_or_interrupt(demo, 0);
         if (!wait_or_interrupt(demo, left_ns < NS_PER_S / 10 ? left_ns : NS_PER_S / 10)) return false;
@@ -222,14 +103,15 @@ static bool play(demo_t *demo) {
     bool going = true;
     (void)printf("sending %d minutes of history\n", DEMO_HISTORY_S / 60);
     (void)fflush(stdout);
-    while (going && story_s(demo) < 0) going = step(demo, 5 * NS_PER_S);
+    while (going && demo_story_s(&demo->story) < 0) going = step(demo, 5 * NS_PER_S);
     demo->live_ns = clock_monotonic_ns(&clock_system);
-    if (going) say(demo, "from here on it is live: twelve services, 50 requests a second%s", "");
-    while (going && story_s(demo) < demo->options.for_s && !(demo->options.once && demo->closed)) {
+    if (going)
+        demo_say(&demo->story, "from here on it is live: twelve services in two meshes, 50 requests a second", "");
+    while (going && demo_story_s(&demo->story) < demo->options.for_s && !(demo->options.once && demo->story.closed)) {
         going = step(demo, NS_PER_S) && pace(demo);
-        if (going) tell_story(demo);
+        if (going) demo_story_tell(&demo->story);
     }
-    return demo->closed;
+    return demo->story.closed;
 }
 
 /* ---- start and end ---- */
@@ -246,7 +128,12 @@ static int parse(int *argc, char **argv, options_t *options) {
     int misused = command_option("--speed", argc, argv, &options->speed_text);
     if (misused == EXIT_FINE) misused = command_option("--seed", argc, argv, &options->seed_text);
     if (misused == EXIT_FINE) misused = command_option("--for", argc, argv, &options->for_text);
+    if (misused == EXIT_FINE) misused = command_option("--to", argc, argv, &options->to);
+    if (misused == EXIT_FINE) misused = command_option("--server", argc, argv, &options->server);
     if (misused != EXIT_FINE) return misused;
+    if ((options->to == NULL) != (options->server == NULL))
+        return command_misused("demo",
+                               "a running server is named by both: --to its OTLP/HTTP address, --server its page");
     if (options->speed_text != NULL &&
         (!config_value_real(options->speed_text, &options->speed) || options->speed < 0.1 || options->speed > 100))
         return command_misused("demo", "--speed is from 0.1 to 100, not '%s'", options->speed_text);
@@ -289,13 +176,41 @@ static bool build_world(demo_t *demo) {
     return true;
 }
 
+/* What a server has already stays as it is: the story goes on after it. */
+static bool look_at_server(demo_t *demo) {
+    int status;
+    json_t *answer = ask_fine(&demo->story.client, "/status", NULL, &status);
+    const json_t *newest = json_object_get(answer, "event_time_ms");
+    if (json_is_integer(newest)) demo->begin_ns = json_integer_value(newest) * INT64_C(1000000) + 1;
+    json_decref(answer);
+    if (answer == NULL) (void)snprintf(demo->why, sizeof demo->why, "the server does not answer");
+    return answer != NULL;
+}
+
+static bool start_daemon(demo_t *demo) {
+    free(demo->config.web_notice);
+    demo->config.web_notice = memory_text(DEMO_NOTICE);
+    return choose_folder(demo) &&
+           daemon_start(&demo->config, &clock_system, &demo->daemon, demo->why, sizeof demo->why) == ERR_OK;
+}
+
 static bool start(demo_t *demo) {
-    char url[60];
-    if (!build_world(demo) || !choose_folder(demo) ||
-        daemon_start(&demo->config, &clock_system, &demo->daemon, demo->why, sizeof demo->why) != ERR_OK)
-        return false;
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", daemon_port_http(demo->daemon));
-    return sender_open(url, wait_or_interrupt, demo, &demo->sender, demo->why, sizeof demo->why) == ERR_OK;
+    char url[300];
+    if (!build_world(demo)) return false;
+    if (demo->options.to == NULL && !start_daemon(demo)) return false;
+    if (demo->options.to == NULL) {
+        (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", daemon_port_http(demo->daemon));
+        (void)snprintf(demo->server, sizeof demo->server, "http://127.0.0.1:%u", daemon_port_web(demo->daemon));
+    } else {
+        (void)snprintf(url, sizeof url, "%s", demo->options.to);
+        (void)snprintf(demo->server, sizeof demo->server, "%s", demo->options.server);
+    }
+    demo->story = (demo_story_t){.client = {.command = "demo", .server = demo->server},
+                                 .scenario = demo->scenario,
+                                 .world = demo->world,
+                                 .once = demo->options.once};
+    return look_at_server(demo) &&
+           sender_open(url, wait_or_interrupt, demo, &demo->sender, demo->why, sizeof demo->why) == ERR_OK;
 }
 
 /* A folder and all that is in it; links are not followed. */
@@ -313,18 +228,21 @@ static void stop(demo_t *demo) {
     emit_free(demo->emit);
     world_free(demo->world);
     scenario_free(demo->scenario);
+    buffer_fini(&demo->story.client.answer);
     if (demo->folder[0] != '\0') remove_folder(demo->folder);
     config_free(&demo->config);
     free(demo);
 }
 
 static void introduce(const demo_t *demo) {
-    (void)printf("page: http://127.0.0.1:%u/   OTLP/HTTP: port %u   data: %s%s\n", page_port(demo),
-                 daemon_port_http(demo->daemon), demo->config.data,
-                 demo->folder[0] != '\0' ? " (removed at the end)" : "");
+    if (demo->daemon != NULL)
+        (void)printf("page: %s/   OTLP/HTTP: port %u   data: %s%s\n", demo->server, daemon_port_http(demo->daemon),
+                     demo->config.data, demo->folder[0] != '\0' ? " (removed at the end)" : "");
+    else
+        (void)printf("page: %s/   telemetry goes to %s\n", demo->server, demo->options.to);
     (void)printf("half a minute after the history a canary goes bad; seismesh finds it, names it, and says what would "
                  "help\n");
-    if (!demo->options.once) (void)printf("then say 'apply' here, and 'undo'; Ctrl-C ends it\n");
+    if (!demo->options.once) (void)printf("then press Accept on the page, or say 'apply' here; Ctrl-C ends it\n");
 }
 
 int command_demo(int argc, char **argv) {

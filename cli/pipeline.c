@@ -93,6 +93,12 @@ bool pipeline_band(pipeline_t *pipeline, uint32_t entity, const char *signal, do
     return known;
 }
 
+void pipeline_save_analyzer(pipeline_t *pipeline, buffer_t *out) {
+    (void)pthread_mutex_lock(&pipeline->analyzing);
+    analyzer_save(pipeline->analyzer, out);
+    (void)pthread_mutex_unlock(&pipeline->analyzing);
+}
+
 void pipeline_learning(pipeline_t *pipeline, uint64_t *have, uint64_t *need) {
     (void)pthread_mutex_lock(&pipeline->analyzing);
     analyzer_learning(pipeline->analyzer, have, need);

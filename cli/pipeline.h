@@ -30,6 +30,9 @@ void pipeline_fini(pipeline_t *pipeline);
 bool pipeline_band(pipeline_t *pipeline, uint32_t entity, const char *signal, double *low, double *expected,
                    double *high);
 
+/* As analyzer_save, while other threads may ask or give answers. */
+void pipeline_save_analyzer(pipeline_t *pipeline, buffer_t *out);
+
 /* How many closed buckets the analyzer has seen of those that it needs before it judges. Any thread. */
 void pipeline_learning(pipeline_t *pipeline, uint64_t *have, uint64_t *need);
 

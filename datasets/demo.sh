@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # demo.sh: what `make run` runs once the program is built: starts seismesh with its data in ./seismesh-data, replays a
-# recorded incident into it when it has no data yet, prints the address last, and stops with Ctrl-C.
+# recorded incident into it when it has no data yet, prints the address, and lets a simulated shop live beside it, whose
+# canary goes bad. Ctrl-C stops all.
 #
 #   datasets/demo.sh [PROGRAM]      PROGRAM defaults to build/release/seismesh
+#
+# DEMO=0: a bare daemon, for your own telemetry; DEMO=recorded: only the recorded incident. DEMO_OPTIONS are passed on to
+# `seismesh demo` (--speed 10, --seed 3).
 #
 # SEISMESH_DATA, SEISMESH_LISTEN_WEB, SEISMESH_LISTEN_OTLP_HTTP and SEISMESH_LISTEN_OTLP_GRPC move it elsewhere, as they
 # do for seismesh itself. Needs nothing but bash: HTTP is spoken over /dev/tcp.
@@ -15,7 +19,11 @@ export SEISMESH_DATA=${SEISMESH_DATA:-./seismesh-data}
 export SEISMESH_LISTEN_WEB=${SEISMESH_LISTEN_WEB:-127.0.0.1:7117}
 export SEISMESH_LISTEN_OTLP_HTTP=${SEISMESH_LISTEN_OTLP_HTTP:-127.0.0.1:4318}
 export SEISMESH_LISTEN_OTLP_GRPC=${SEISMESH_LISTEN_OTLP_GRPC:-127.0.0.1:4317}
-server=
+demo=${DEMO:-1}
+server= shop=
+
+case $demo in 0 | 1 | recorded) ;; *) printf '%s\n' "DEMO is 0, 1 or recorded, not '$demo'" >&2 && exit 2 ;; esac
+[ "$demo" != 1 ] || export SEISMESH_WEB_NOTICE=${SEISMESH_WEB_NOTICE-"demo data: Accept changes the simulated mesh"}
 
 say() { printf '%s\n' "$*"; }
 
@@ -43,6 +51,7 @@ stop() {
     trap '' INT TERM HUP
     [ -n "$server" ] || exit 130
     say "stopping: writing what is not on disk yet"
+    [ -z "$shop" ] || { kill -TERM "$shop" 2>/dev/null && wait "$shop"; }
     kill -TERM "$server" 2>/dev/null
     wait "$server"
     finish $?
@@ -79,7 +88,7 @@ say "starting seismesh, data in $SEISMESH_DATA"
 server=$!
 wait_until 60 ready || { say "seismesh does not get ready; see its messages above" >&2; stop; }
 
-if get /api/v1/status | grep -q '"event_time_ms":null'; then
+if [ "$demo" != 0 ] && get /api/v1/status | grep -q '"event_time_ms":null'; then
     say "no data yet: replaying a recorded incident ($recording: a shop of ten services, seven minutes of 2022)"
     if "$program" replay "$recording/traces.jsonl.gz" "$recording/metrics.jsonl.gz" \
         --to "http://$SEISMESH_LISTEN_OTLP_HTTP" --speed max; then
@@ -89,11 +98,17 @@ if get /api/v1/status | grep -q '"event_time_ms":null'; then
         say "the replay failed; seismesh goes on without the recording" >&2
     fi
 fi
-if incident_open; then
+if [ "$demo" != 0 ] && incident_open; then
     say "incident:   $(first_text '/api/v1/incidents?limit=1' title)"
     suggestion=$(first_text '/api/v1/suggestions?limit=1' title)
     [ -z "$suggestion" ] || say "suggestion: $suggestion"
 fi
 say "the page, until Ctrl-C: http://$SEISMESH_LISTEN_WEB/"
+if [ "$demo" = 1 ]; then
+    # It reads what is typed: a job in the background would get nothing. Its end (after an hour) is not the server's.
+    # shellcheck disable=SC2086 # options are words
+    "$program" demo --to "http://$SEISMESH_LISTEN_OTLP_HTTP" --server "http://$SEISMESH_LISTEN_WEB" ${DEMO_OPTIONS:-} <&0 &
+    shop=$!
+fi
 wait "$server"
 finish $?

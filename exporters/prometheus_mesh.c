@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -93,9 +94,16 @@ static err_t write_golden(query_t *query, int64_t start_ns, const char *prefix, 
 
 enum { INCIDENTS_LOOKED_AT = 1000 };
 
+typedef struct {
+    uint32_t open, answered;
+} incidents_t;
+
 static bool count_incident(void *context, const query_incident_t *incident) {
-    (void)incident;
-    (*(uint32_t *)context)++;
+    incidents_t *incidents = context;
+    json_t *document = json_loads(incident->json, 0, NULL);
+    incidents->open++;
+    if (json_is_string(json_object_get(document, "answered"))) incidents->answered++;
+    json_decref(document);
     return true;
 }
 
@@ -156,7 +164,8 @@ err_t prometheus_mesh(query_t *query, buffer_t *out) {
                           "Start of the minute that the golden signals here are of, since 1970.");
         prometheus_sample(out, "seismesh_minute_timestamp_seconds", "", (double)(minute / NS_PER_S));
     }
-    uint32_t services_out = 0, edges_out = 0, open = 0;
+    uint32_t services_out = 0, edges_out = 0;
+    incidents_t incidents = {0};
     err = write_golden(query, minute, "seismesh_service", ENTITY_SERVICE, GROUP_SERVICE, PROMETHEUS_SERVICES_MAX,
                        &services_out, out);
     if (err == ERR_OK)
@@ -164,10 +173,14 @@ err_t prometheus_mesh(query_t *query, buffer_t *out) {
                            PROMETHEUS_EDGES_MAX, &edges_out, out);
     if (err == ERR_OK && minute != INT64_MIN) err = write_anomalies(query, minute, out);
     query_incidents_t ask = {.start_ns = 0, .end_ns = INT64_MAX, .state = INCIDENTS_OPEN, .limit = INCIDENTS_LOOKED_AT};
-    if (err == ERR_OK) err = query_incidents(query, &ask, count_incident, &open);
+    if (err == ERR_OK) err = query_incidents(query, &ask, count_incident, &incidents);
     if (err != ERR_OK) return err;
     prometheus_family(out, "seismesh_incidents_open", "gauge", "Open incidents.");
-    prometheus_sample(out, "seismesh_incidents_open", "", open);
+    prometheus_sample(out, "seismesh_incidents_open", "", incidents.open);
+    prometheus_family(
+        out, "seismesh_incidents_answered", "gauge",
+        "Open incidents that people said are expected, false alarms, or to be muted; alert on the others.");
+    prometheus_sample(out, "seismesh_incidents_answered", "", incidents.answered);
     prometheus_family(out, "seismesh_exposition_left_out", "gauge",
                       "Services and edges beyond what one exposition holds.");
     prometheus_sample(out, "seismesh_exposition_left_out", "what=\"services\"", services_out);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # live.sh: what `make run` does, watched: the demo starts on an empty folder, says what it does, shows an incident and
 # stops cleanly; a second start keeps the data and is up within a second; a busy port is one sentence; and the page of
-# the running program passes the browser's checks. The last line is "N passed, N failed".
+# the running program passes the browser's checks. Then the simulated shop beside it: its incident is found, the
+# suggestion is accepted, obeyed and taken back. The last line is "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +12,7 @@ export SEISMESH_LISTEN_WEB=127.0.0.1:$((first + 2))
 url=http://$SEISMESH_LISTEN_WEB
 work=$(mktemp -d)
 export SEISMESH_DATA=$work/data
+export DEMO=recorded
 demo=
 trap '[ -z "$demo" ] || kill -KILL -- "-$demo" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -58,6 +60,20 @@ refuses_busy_port() {
     echo "     $said"
     [ $code = 2 ] && [ "$(wc -l <<<"$said")" = 1 ] && grep -q "is taken" <<<"$said"
 }
+# Waits until the demo has said it.
+comes() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        says "$1" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+changed_suggestion() { # newest open one that is about payments
+    curl -fsS "$url/api/v1/suggestions?state=open&limit=5" | grep -o '"id":[0-9]*,"incident":[0-9]*,"state":"open","kind":"roll_back_version"' |
+        head -n 1 | grep -o '[0-9]*' | head -n 1
+}
+decides() { "$program" suggestions "$1" "$suggestion" --server "$url" >"$work/decided" 2>&1; }
 passes_in_browser() {
     SEISMESH_URL=$url node tests/browser/run.mjs 2>&1 | tee "$work/browser" | sed 's/^/     /'
     grep -qE '^[1-9][0-9]* passed, 0 failed' "$work/browser"
@@ -77,6 +93,24 @@ claim "it comes up again" start
 claim "within a second" quick
 claim "with the same incident" same_incident
 claim "and stops again" interrupt
+
+export DEMO=1 DEMO_OPTIONS='--speed 10'
+claim "the simulated shop comes up beside the recording" start
+claim "the page says that its data are a demo's" answers /api/v1/status '"notice":"demo data'
+claim "the shop's incident is found" comes 'incident: money/payments fails'
+claim "two meshes are in the graph" answers /api/v1/graph '"linkerd"'
+claim "a change is suggested" comes 'suggestion: Send all traffic of payments to v1'
+suggestion=$(changed_suggestion)
+claim "it can be accepted" decides accept
+claim "and is done to the simulated mesh" comes 'applied to the simulated mesh: versions of payments have new weights'
+claim "it can be taken back" decides reopen
+claim "and is undone" comes 'payments is as the scenario has it'
+claim "the recorded incident is still there" answers '/api/v1/incidents?limit=50' adservice
+claim "Ctrl-C stops both, with exit code 0" interrupt
+export DEMO=0 SEISMESH_DATA=$work/bare
+claim "DEMO=0 is a bare daemon" start
+claim "without data" answers /api/v1/status '"event_time_ms":null'
+claim "that stops, too" interrupt
 [ $failed = 0 ] || tail -n 20 "$work/out"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]

@@ -104,6 +104,10 @@ static json_t *health_document(web_t *web, query_t *query, const query_status_t 
         say_hurt(sentence, &front, store->event_ns);
     else
         say_healthy(sentence, &front, covered_seconds(store, start_ns, store->event_ns + 1));
+    size_t len = strlen(sentence);
+    if (err == ERR_OK && hurt.answered > 0)
+        (void)snprintf(sentence + len, sizeof sentence - len, " %u known incident%s not counted.", hurt.answered,
+                       hurt.answered == 1 ? " is" : "s are");
     health_fini(&hurt);
     return json_pack("{ss,so}", "level", health_names[level], "sentence", value_text(slice_text(sentence)));
 }
@@ -171,6 +175,13 @@ static json_t *cluster_document(const web_status_t *now) {
                      value_ms(now->complete_ns), "settled", now->settled);
 }
 
+/* When the first verdict is due, in event time, if data go on coming; null when nothing has come or all is learned. */
+static json_t *first_verdict(const web_status_t *now) {
+    if (now->learning_done || now->learning_have_buckets == 0 || now->event_ns == INT64_MIN) return json_null();
+    uint64_t missing = now->learning_need_buckets - now->learning_have_buckets;
+    return value_ms(now->event_ns + (int64_t)missing * BUCKET_NS);
+}
+
 json_t *document_status(web_t *web, query_t *query) {
     const web_context_t *context = &web->context;
     web_status_t now = {.event_ns = INT64_MIN, .complete_ns = INT64_MIN, .checkpoint_age_s = -1};
@@ -195,9 +206,10 @@ json_t *document_status(web_t *web, query_t *query) {
                                   (json_int_t)store.spans, "traces", (json_int_t)store.traces, "entities",
                                   (json_int_t)store.entities, "names", (json_int_t)store.names));
     json_object_set_new(document, "learning",
-                        json_pack("{sb,sI,sI}", "done", now.learning_done, "have_buckets",
+                        json_pack("{sb,sI,sI,so}", "done", now.learning_done, "have_buckets",
                                   (json_int_t)now.learning_have_buckets, "need_buckets",
-                                  (json_int_t)now.learning_need_buckets));
+                                  (json_int_t)now.learning_need_buckets, "first_verdict_ms", first_verdict(&now)));
+    json_object_set_new(document, "notice", value_name(context->notice == NULL ? "" : context->notice));
     json_object_set_new(document, "dialects", dialect_names(context->dialects));
     json_object_set_new(document, "meshes", meshes_document(context->counters, query));
     json_object_set_new(document, "listen",

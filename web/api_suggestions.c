@@ -16,8 +16,8 @@ json_t *document_suggestion(const query_suggestion_t *suggestion) {
         document = json_object();
     }
     /* what documents of earlier versions do not have */
-    json_t *later =
-        json_pack("{s[],sn,sn,sn,sn,sn,sn}", "limits", "cannot", "beside", "action", "seen", "waits_for", "verified");
+    json_t *later = json_pack("{s[],sn,sn,sn,sn,sn,sn,sn}", "limits", "cannot", "beside", "action", "seen", "waits_for",
+                              "verified", "explanation");
     json_object_update_missing(document, later);
     json_decref(later);
     json_object_set_new(document, "id", value_id(suggestion->id));
@@ -99,6 +99,27 @@ void api_suggestion(web_request_t *request) {
         answer_store_error(request, err);
 }
 
+/* Answers what came of a decision, or of taking one back. */
+static void answer_decision(web_request_t *request, uint64_t id, err_t err, const char *refusal) {
+    if (err == ERR_INVALID) {
+        answer_error(request, 409, "not_open", NULL, refusal);
+        return;
+    }
+    if (err == ERR_NOT_FOUND) {
+        answer_not_found(request, "suggestion");
+        return;
+    }
+    if (err == ERR_OK) { /* the transaction of this request began before the decision */
+        query_end(request->query);
+        err = query_begin(request->query);
+        web_notify(request->web);
+    }
+    if (err == ERR_OK)
+        answer_suggestion(request, id);
+    else
+        answer_store_error(request, err);
+}
+
 static void decide(web_request_t *request, const char *decision) {
     uint64_t id;
     char *reason;
@@ -111,22 +132,7 @@ static void decide(web_request_t *request, const char *decision) {
     err_t err =
         store == NULL ? ERR_CLOSED : store_decide(store, id, decision, reason, clock_wall_ns(request->context->clock));
     free(reason);
-    if (err == ERR_INVALID) {
-        answer_error(request, 409, "not_open", NULL, "This suggestion was decided already, or has expired.");
-    } else if (err == ERR_NOT_FOUND) {
-        answer_not_found(request, "suggestion");
-    } else if (err != ERR_OK) {
-        answer_store_error(request, err);
-    } else {
-        /* The transaction of this request began before the decision. */
-        query_end(request->query);
-        err = query_begin(request->query);
-        if (err == ERR_OK)
-            answer_suggestion(request, id);
-        else
-            answer_store_error(request, err);
-        web_notify(request->web);
-    }
+    answer_decision(request, id, err, "This suggestion was decided already, or has expired.");
 }
 
 void api_suggestion_accept(web_request_t *request) {
@@ -134,4 +140,15 @@ void api_suggestion_accept(web_request_t *request) {
 }
 void api_suggestion_dismiss(web_request_t *request) {
     decide(request, "dismissed");
+}
+
+void api_suggestion_reopen(web_request_t *request) {
+    uint64_t id;
+    if (!request_number(request->id, &id)) {
+        answer_not_found(request, "suggestion");
+        return;
+    }
+    struct store *store = request->context->store;
+    err_t err = store == NULL ? ERR_CLOSED : store_reopen(store, id);
+    answer_decision(request, id, err, "Nothing was decided on this suggestion, or it has expired since.");
 }

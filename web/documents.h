@@ -6,10 +6,22 @@
 
 json_t *document_status(web_t *web, query_t *query);
 
-/* The analyzer's documents, as stored, with the parts that only the store knows: id, and a suggestion's decision. */
-json_t *document_incident(const query_incident_t *incident);
+/* The analyzer's documents, as stored, with the parts that only the store knows: id, a suggestion's decision, what
+ * people say of an incident. */
+json_t *document_incident(query_t *query, const query_incident_t *incident);
 json_t *document_suggestion(const query_suggestion_t *suggestion);
 json_t *document_anomaly(const query_t *query, const query_anomaly_t *anomaly);
+
+/* The answers in force that were given to an incident; 0 = all, newest first. */
+json_t *document_answers(query_t *query, uint64_t incident);
+json_t *document_answer(const query_answer_t *answer);
+
+/* "answered" of an incident's document: why it does not count as trouble, or NULL. What the analyzer says of it comes
+ * with the next bucket; until then, what was answered to this very incident. */
+const char *document_answered(const json_t *incident, const json_t *answers, bool any_in_force);
+
+/* What explanations are asked of: the id of an incident ("12") or of an anomaly ("a345"). */
+bool finding_id(const char *text, uint64_t *id, bool *anomaly);
 
 /* Newest first. */
 json_t *document_newest_incidents(query_t *query, uint32_t limit);

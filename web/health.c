@@ -1,6 +1,7 @@
 #include "web/health.h"
 
 #include "base/memory.h"
+#include "web/documents.h"
 #include "web/internal.h"
 #include "web/routes.h"
 
@@ -68,7 +69,12 @@ static void add_hurt(loading_t *loading, const json_t *service, health_t level, 
 static bool add_incident(void *context, const query_incident_t *incident) {
     loading_t *loading = context;
     if (incident->closed_ns != 0 && incident->closed_ns <= loading->at_ns) return true;
-    json_t *document = json_loads(incident->json, 0, NULL);
+    json_t *document = document_incident(loading->query, incident);
+    if (json_is_string(json_object_get(document, "answered"))) { /* people know: it is no news of how the mesh is */
+        loading->list->answered++;
+        json_decref(document);
+        return true;
+    }
     const char *severity = json_string_value(json_object_get(document, "severity"));
     health_t level = severity != NULL && strcmp(severity, "critical") == 0 ? HEALTH_CRITICAL : HEALTH_WARNING;
     add_hurt(loading, json_object_get(json_object_get(document, "culprit"), "service"), level, true, incident,

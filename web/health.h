@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     hurt_t *items; /* worst first; one per service */
     uint32_t count, capacity;
+    uint32_t answered; /* open incidents that people know of: they hurt nobody here */
 } hurt_list_t;
 
 /* The hurt as of `at_ns`. */

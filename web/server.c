@@ -201,9 +201,9 @@ static bool may_enter(web_t *web, struct MHD_Connection *connection, web_request
     const char *id, *allow;
     const route_t *route = route_find(method, request->target, &id, &allow);
     if (route != NULL && route_only_asks(route)) return true;
-    if (strcmp(method, "POST") == 0 &&
-        !guard_post(host, header_of(connection, "Origin"), header_of(connection, "Sec-Fetch-Site"),
-                    header_of(connection, "X-Seismesh"))) {
+    bool changes = strcmp(method, "POST") == 0 || (route != NULL && strcmp(method, "DELETE") == 0);
+    if (changes && !guard_post(host, header_of(connection, "Origin"), header_of(connection, "Sec-Fetch-Site"),
+                               header_of(connection, "X-Seismesh"))) {
         answer_error(request, 403, "forbidden", NULL,
                      "A change needs the header 'X-Seismesh: 1', and an Origin of this server if it has one.");
         return false;

@@ -51,6 +51,14 @@ typedef struct {
     uint32_t (*record)(void *context, struct track_record *records, uint32_t max);
 } web_status_source_t;
 
+/* What people say of incidents (analyzer/answers.h): kept and honoured by the daemon. Any thread. */
+typedef struct {
+    void *context;
+    /* ERR_MALFORMED; ERR_FULL: as many are in force as may be; else as the store failed. `until_ns` is event time. */
+    err_t (*give)(void *context, uint64_t incident, int64_t until_ns, const char *json, uint64_t *id);
+    err_t (*revoke)(void *context, uint64_t id); /* ERR_NOT_FOUND; ERR_INVALID: it is over already */
+} web_answers_t;
+
 typedef struct {
     const char *host;          /* to listen on */
     uint16_t port;             /* 0 = any free one; see web_port */
@@ -70,6 +78,7 @@ typedef struct {
     const clock_source_t *clock;
     const char *version;
     const char *listen_otlp_grpc, *listen_otlp_http, *listen_web; /* as shown to people; "" = off */
+    const char *notice;                                           /* shown on top of every page; "" or NULL = none */
     const char *const *dialects;                                  /* names, ended by NULL */
     const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
     web_status_source_t status;
@@ -78,6 +87,7 @@ typedef struct {
         void *context;
         void (*each)(void *context, void (*node)(void *context, const char *id, const char *url), void *node_context);
     } nodes;
+    web_answers_t answers; /* functions NULL = answers are refused with 503 */
 } web_context_t;
 
 typedef struct web web_t;

@@ -116,6 +116,7 @@ static char *document(const analyzer_t *analyzer, const incident_t *incident, co
                               (json_int_t)(expires_ns / 1000000), "target", target, "effect", effect, "capacity",
                               "fits", acts && plan->effect.fits ? 1 : 0, "sentence", plan->capacity, "confidence",
                               plan->confidence, "blast_radius", plan->blast_radius, "wrong_if", wrong_if(plan));
+    (void)json_object_set_new(whole, "explanation", incident_explanation(analyzer, incident));
     if (whole != NULL) add_change(analyzer, plan, whole);
     char *text = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT);
     json_decref(whole);

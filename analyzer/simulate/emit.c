@@ -6,14 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const voice_t *const voices[] = {&voice_otel_spans, &voice_otel_gauges, &voice_otel_metrics, &voice_istio_spans,
-                                        &voice_istio_metrics};
+static const voice_t *const voices[] = {&voice_otel_spans,  &voice_otel_gauges,   &voice_otel_metrics,
+                                        &voice_istio_spans, &voice_istio_metrics, &voice_linkerd_metrics};
 enum { VOICES = sizeof voices / sizeof voices[0] };
 static const char *const usual[] = {"otel_spans", "otel_gauges"};
 
 struct speaker {
     const voice_t *voice;
     void *state;
+    bool *speaks; /* by service */
 };
 
 static const voice_t *find(const char *name, char *why, size_t why_size) {
@@ -28,20 +29,38 @@ static const voice_t *find(const char *name, char *why, size_t why_size) {
     return NULL;
 }
 
-err_t emit_new(const scenario_t *scenario, uint64_t seed, emit_sink_t sink, emit_t **out, char *why, size_t why_size) {
-    emit_t *emit = memory_new(1, sizeof *emit);
-    const list_t *named = &scenario->telemetry;
+static struct speaker *speaker_of(emit_t *emit, const voice_t *voice) {
+    for (uint32_t i = 0; i < emit->count; i++)
+        if (emit->speakers[i].voice == voice) return &emit->speakers[i];
+    struct speaker *speaker = &emit->speakers[emit->count++];
+    *speaker = (struct speaker){.voice = voice,
+                                .speaks = memory_new(emit->scenario->services.count + 1, sizeof *speaker->speaks)};
+    speaker->state = voice->open(emit);
+    return speaker;
+}
+
+/* The voices of one service: its own, or the scenario's, or the usual ones. */
+static bool give_voice(emit_t *emit, uint32_t service, char *why, size_t why_size) {
+    const list_t *named = &service_at(emit->scenario, service)->telemetry;
+    if (named->count == 0) named = &emit->scenario->telemetry;
     uint32_t count = named->count > 0 ? named->count : sizeof usual / sizeof usual[0];
-    *emit = (emit_t){.scenario = scenario, .seed = random_mix(seed ^ 0x656d6974), .sink = sink};
-    emit->speakers = memory_new(count, sizeof *emit->speakers);
     for (uint32_t i = 0; i < count; i++) {
         const char *name = named->count > 0 ? ((const char **)named->items)[i] : usual[i];
         const voice_t *voice = find(name, why, why_size);
-        if (voice == NULL) {
-            emit_free(emit);
-            return ERR_INVALID;
-        }
-        emit->speakers[emit->count++] = (struct speaker){voice, voice->open(emit)};
+        if (voice == NULL) return false;
+        speaker_of(emit, voice)->speaks[service] = true;
+    }
+    return true;
+}
+
+err_t emit_new(const scenario_t *scenario, uint64_t seed, emit_sink_t sink, emit_t **out, char *why, size_t why_size) {
+    emit_t *emit = memory_new(1, sizeof *emit);
+    *emit = (emit_t){.scenario = scenario, .seed = random_mix(seed ^ 0x656d6974), .sink = sink};
+    emit->speakers = memory_new(VOICES, sizeof *emit->speakers);
+    for (uint32_t i = 0; i < scenario->services.count; i++) {
+        if (give_voice(emit, i, why, why_size)) continue;
+        emit_free(emit);
+        return ERR_INVALID;
     }
     *out = emit;
     return ERR_OK;
@@ -49,9 +68,18 @@ err_t emit_new(const scenario_t *scenario, uint64_t seed, emit_sink_t sink, emit
 
 void emit_free(emit_t *emit) {
     if (emit == NULL) return;
-    for (uint32_t i = 0; i < emit->count; i++) emit->speakers[i].voice->close(emit->speakers[i].state);
+    for (uint32_t i = 0; i < emit->count; i++) {
+        emit->speakers[i].voice->close(emit->speakers[i].state);
+        free(emit->speakers[i].speaks);
+    }
     free(emit->speakers);
     free(emit);
+}
+
+bool emit_speaks(const emit_t *emit, const voice_t *voice, uint32_t service) {
+    for (uint32_t i = 0; i < emit->count; i++)
+        if (emit->speakers[i].voice == voice) return emit->speakers[i].speaks[service];
+    return false;
 }
 
 void emit_request(emit_t *emit, otlp_kind_t kind, const buffer_t *body, uint64_t items) {
@@ -71,16 +99,23 @@ uint32_t emit_kinds(const emit_t *emit) {
 
 static void on_called(void *context, const world_t *world, const call_t *call) {
     const emit_t *emit = context;
-    for (uint32_t i = 0; i < emit->count; i++)
-        if (emit->speakers[i].voice->called != NULL)
-            emit->speakers[i].voice->called(emit->speakers[i].state, world, call);
+    if (call->caller == NONE) return;
+    uint32_t service = world->instances[call->caller].service;
+    for (uint32_t i = 0; i < emit->count; i++) {
+        const struct speaker *speaker = &emit->speakers[i];
+        if (speaker->voice->called != NULL && speaker->speaks[service])
+            speaker->voice->called(speaker->state, world, call);
+    }
 }
 
 static void on_served(void *context, const world_t *world, const call_t *call) {
     const emit_t *emit = context;
-    for (uint32_t i = 0; i < emit->count; i++)
-        if (emit->speakers[i].voice->served != NULL)
-            emit->speakers[i].voice->served(emit->speakers[i].state, world, call);
+    uint32_t service = world->operations[call->operation].service;
+    for (uint32_t i = 0; i < emit->count; i++) {
+        const struct speaker *speaker = &emit->speakers[i];
+        if (speaker->voice->served != NULL && speaker->speaks[service])
+            speaker->voice->served(speaker->state, world, call);
+    }
 }
 
 static void on_report(void *context, const world_t *world) {
@@ -118,6 +153,10 @@ uint32_t grpc_status(uint16_t http_status) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].http == http_status) return rows[i].grpc;
     return http_status >= 500 ? 2 : 3;
+}
+
+const char *service_namespace(const service_spec_t *service) {
+    return service->namespace_name == NULL ? "default" : service->namespace_name;
 }
 
 void service_host(const service_spec_t *service, char *out, size_t size) {

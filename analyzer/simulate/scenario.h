@@ -89,6 +89,7 @@ typedef struct {
     uint32_t balance; /* balance_t */
     uint32_t max_requests;
     list_t zones;      /* const char *; those of the scenario where empty */
+    list_t telemetry;  /* const char *, names of emit.h; those of the scenario where empty */
     list_t versions;   /* version_spec_t */
     list_t operations; /* operation_spec_t */
     list_t calls;      /* call_spec_t: of every operation, before its own */

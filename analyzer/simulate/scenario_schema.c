@@ -169,6 +169,7 @@ static const field_t service_fields[] = {
     WORD(service_spec_t, "balance", balance, balances),
     COUNT(service_spec_t, "max_requests", max_requests, 1, 1000000),
     LIST(service_spec_t, "zones", zones, NULL, ZONES_MAX),
+    LIST(service_spec_t, "telemetry", telemetry, NULL, 16),
     MAP(service_spec_t, "versions", versions, &schema_version, VERSIONS_MAX),
     MAP(service_spec_t, "operations", operations, &schema_operation, OPERATIONS_MAX),
     LIST(service_spec_t, "calls", calls, &schema_call, CALLS_MAX),

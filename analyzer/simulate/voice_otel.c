@@ -204,6 +204,8 @@ static void report(void *state, const world_t *world) {
     for (uint32_t i = 0; i < world->instance_count; i++) {
         uint8_t life = world->instances[i].state;
         if (life == INSTANCE_STARTING || life == INSTANCE_GONE || effects_silent(world, i)) continue;
+        const voice_t *voice = metrics->series == NULL ? &voice_otel_gauges : &voice_otel_metrics;
+        if (!emit_speaks(metrics->emit, voice, world->instances[i].service)) continue;
         size_t resource_metrics = put_begin(out, 1), resource = put_begin(out, 1);
         put_resource(out, world, i);
         put_end(out, resource);

@@ -58,10 +58,11 @@ static size_t add_text(job_t *job, const char *text) {
     return offset;
 }
 
-void job_add_event(job_t *job, const job_event_t *event, const char *text) {
+void job_add_event(job_t *job, const job_event_t *event, const char *text, const char *document) {
     job->events = grow(job->events, job->event_count, &job->event_capacity, sizeof *job->events);
     job->events[job->event_count] = *event;
-    job->events[job->event_count++].text = add_text(job, text);
+    job->events[job->event_count].text = add_text(job, text);
+    job->events[job->event_count++].document = add_text(job, document);
 }
 
 void job_add_frame(job_t *job, bucket_t *bucket) {

@@ -17,7 +17,7 @@ typedef struct {
     buffer_t raw;
 } job_block_t;
 
-/* Rows that the analyzer makes. Numbers, text and values are the columns, in this order. */
+/* Rows that the analyzer makes. Numbers, text, values and document are the columns, in this order. */
 typedef enum { EVENT_ANOMALY, EVENT_INCIDENT, EVENT_SUGGESTION, EVENT_KINDS } event_kind_t;
 enum { EVENT_NUMBERS = 4, EVENT_VALUES = 5 };
 
@@ -25,7 +25,7 @@ typedef struct {
     event_kind_t kind;
     int64_t numbers[EVENT_NUMBERS];
     double values[EVENT_VALUES];
-    size_t text; /* offset into job.text, NUL-terminated */
+    size_t text, document; /* offsets into job.text, NUL-terminated; not every kind has a document */
 } job_event_t;
 
 typedef struct {
@@ -71,7 +71,7 @@ void job_clear(job_t *job); /* keeps the memory, but that of span blocks */
 size_t job_bytes(const job_t *job);
 
 void job_add_block(job_t *job, const job_block_t *block); /* takes the memory of block->raw over */
-void job_add_event(job_t *job, const job_event_t *event, const char *text);
+void job_add_event(job_t *job, const job_event_t *event, const char *text, const char *document);
 void job_add_frame(job_t *job, bucket_t *bucket); /* encodes it */
 void job_add_state(job_t *job, const char *name, slice_t bytes);
 void job_add_names(job_t *job, const names_t *names, uint32_t from);

@@ -2,7 +2,7 @@
 
 #include "collector/store/traces.h"
 
-enum { STEPS = 1 };
+enum { STEPS = 2 };
 
 /* What a step is made of: statements, and the version that they lead to (its place in the list, counted from 2). The
  * SQL function trace_hash(id) is there for them. */
@@ -24,6 +24,10 @@ static const char *const steps[STEPS] = {
     " ('spans', (SELECT coalesce(sum(spans), 0) FROM span_block)),"
     " ('traces', (SELECT count(*) FROM trace)),"
     " ('open_block', (SELECT coalesce(max(id), 0) + 1 FROM span_block));",
+    /* 2 -> 3: why an anomaly is one; what people say of incidents. */
+    "ALTER TABLE anomaly ADD COLUMN explanation;"
+    "CREATE TABLE answer(id INTEGER PRIMARY KEY, incident, given_ns, since_ns, until_ns, revoked_ns, json TEXT);"
+    "CREATE INDEX answer_incident ON answer(incident);",
 };
 
 static void sql_trace_hash(sqlite3_context *context, int count, sqlite3_value **values) {

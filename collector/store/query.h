@@ -144,6 +144,8 @@ typedef struct {
     const char *signal;
     double score, observed, expected, low, high; /* NaN = none */
     uint64_t incident;                           /* 0 = none */
+    uint64_t id;
+    const char *explanation; /* docs/api.md: Explanation; "" when an earlier version told it */
 } query_anomaly_t;
 
 typedef struct {
@@ -156,6 +158,8 @@ typedef struct {
 
 err_t query_anomalies(query_t *query, query_anomalies_t *ask,
                       bool (*anomaly)(void *context, const query_anomaly_t *anomaly), void *context);
+err_t query_anomaly(query_t *query, uint64_t id, bool (*anomaly)(void *context, const query_anomaly_t *anomaly),
+                    void *context); /* ERR_NOT_FOUND */
 
 typedef struct {
     uint64_t id;
@@ -200,6 +204,23 @@ err_t query_suggestions(query_t *query, query_suggestions_t *ask,
 err_t query_suggestion(query_t *query, uint64_t id,
                        bool (*suggestion)(void *context, const query_suggestion_t *suggestion),
                        void *context); /* ERR_NOT_FOUND */
+
+typedef struct {
+    uint64_t id, incident;
+    int64_t given_ns, since_ns, until_ns, revoked_ns; /* store.h; revoked_ns 0 = not revoked */
+    bool in_force;                                    /* at the newest event time of the store */
+    const char *json;                                 /* docs/api.md: Answer */
+} query_answer_t;
+
+typedef struct {
+    uint64_t incident, id; /* 0 = any */
+    bool in_force;         /* only those */
+    uint32_t limit;
+    query_cursor_t cursor;
+} query_answers_t;
+
+err_t query_answers(query_t *query, query_answers_t *ask, bool (*answer)(void *context, const query_answer_t *answer),
+                    void *context);
 
 /* --- traces --- */
 

@@ -83,6 +83,10 @@ static err_t run_list(const list_t *list, const char *sql, const int64_t *number
 
 /* --- anomalies --- */
 
+/* Rows as give_anomaly reads them. */
+#define ANOMALY_ROWS                                                                                                   \
+    "SELECT time_ns, id, entity, incident, signal, score, observed, expected, low, high, explanation FROM anomaly "
+
 typedef bool (*anomaly_fn)(void *context, const query_anomaly_t *anomaly);
 
 static bool wants_anomaly(const query_t *query, const void *ask, sqlite3_stmt *row) {
@@ -103,7 +107,9 @@ static bool give_anomaly(const query_t *query, sqlite3_stmt *row, const void *ca
                                .expected = number_or_nan(row, 7),
                                .low = number_or_nan(row, 8),
                                .high = number_or_nan(row, 9),
-                               .incident = (uint64_t)sqlite3_column_int64(row, 3)};
+                               .incident = (uint64_t)sqlite3_column_int64(row, 3),
+                               .id = (uint64_t)sqlite3_column_int64(row, 1),
+                               .explanation = text_or_empty(row, 10)};
     return (*(const anomaly_fn *)callback)(context, &anomaly);
 }
 
@@ -113,13 +119,34 @@ err_t query_anomalies(query_t *query, query_anomalies_t *ask,
     const int64_t numbers[] = {ask->start_ns, ask->end_ns, (int64_t)ask->incident, cursor_time(&ask->cursor),
                                cursor_id(&ask->cursor)};
     const char *sql = ask->incident == 0
-                          ? "SELECT time_ns, id, entity, incident, signal, score, observed, expected, low, high FROM"
-                            " anomaly WHERE time_ns>=?1 AND time_ns<?2 AND ?3=0 AND (time_ns, id)<(?4, ?5)"
-                            " ORDER BY time_ns DESC, id DESC"
-                          : "SELECT time_ns, id, entity, incident, signal, score, observed, expected, low, high FROM"
-                            " anomaly INDEXED BY anomaly_incident WHERE time_ns>=?1 AND time_ns<?2 AND incident=?3 AND"
-                            " (time_ns, id)<(?4, ?5) ORDER BY time_ns DESC, id DESC";
+                          ? ANOMALY_ROWS "WHERE time_ns>=?1 AND time_ns<?2 AND ?3=0 AND (time_ns, id)<(?4, ?5)"
+                                         " ORDER BY time_ns DESC, id DESC"
+                          : ANOMALY_ROWS "INDEXED BY anomaly_incident WHERE time_ns>=?1 AND time_ns<?2 AND incident=?3"
+                                         " AND (time_ns, id)<(?4, ?5) ORDER BY time_ns DESC, id DESC";
     return run_list(&list, sql, numbers, 5, NULL, &ask->cursor);
+}
+
+/* For what has one row: notes that it was there. */
+typedef struct {
+    const void *callback;
+    void *context;
+    bool found;
+} one_t;
+
+static bool note_anomaly(void *context, const query_anomaly_t *anomaly) {
+    one_t *one = context;
+    one->found = true;
+    return (*(const anomaly_fn *)one->callback)(one->context, anomaly);
+}
+
+err_t query_anomaly(query_t *query, uint64_t id, bool (*anomaly)(void *context, const query_anomaly_t *anomaly),
+                    void *context) {
+    one_t one = {&anomaly, context, false};
+    anomaly_fn note = note_anomaly;
+    list_t list = {query, NULL, NULL, give_anomaly, &note, &one, 1};
+    query_cursor_t cursor;
+    err_t err = run_list(&list, ANOMALY_ROWS "WHERE id=?1", &(int64_t){(int64_t)id}, 1, NULL, &cursor);
+    return err == ERR_OK && !one.found ? ERR_NOT_FOUND : err;
 }
 
 /* --- incidents --- */
@@ -147,12 +174,6 @@ err_t query_incidents(query_t *query, query_incidents_t *ask,
                     " ORDER BY opened_ns DESC, id DESC",
                     numbers, 5, NULL, &ask->cursor);
 }
-
-typedef struct {
-    const void *callback;
-    void *context;
-    bool found;
-} one_t;
 
 static bool note_incident(void *context, const query_incident_t *incident) {
     one_t *one = context;
@@ -222,4 +243,34 @@ err_t query_suggestion(query_t *query, uint64_t id,
     query_cursor_t cursor;
     err_t err = run_list(&list, SUGGESTION_ROWS "WHERE id=?1", &(int64_t){(int64_t)id}, 1, NULL, &cursor);
     return err == ERR_OK && !one.found ? ERR_NOT_FOUND : err;
+}
+
+/* --- answers --- */
+
+typedef bool (*answer_fn)(void *context, const query_answer_t *answer);
+
+static bool give_answer(const query_t *query, sqlite3_stmt *row, const void *callback, void *context) {
+    (void)query;
+    query_answer_t answer = {.id = (uint64_t)sqlite3_column_int64(row, 1),
+                             .incident = (uint64_t)sqlite3_column_int64(row, 2),
+                             .given_ns = sqlite3_column_int64(row, 0),
+                             .since_ns = sqlite3_column_int64(row, 3),
+                             .until_ns = sqlite3_column_int64(row, 4),
+                             .revoked_ns = sqlite3_column_int64(row, 5),
+                             .json = text_or_empty(row, 6),
+                             .in_force = sqlite3_column_int(row, 7) != 0};
+    return (*(const answer_fn *)callback)(context, &answer);
+}
+
+err_t query_answers(query_t *query, query_answers_t *ask, bool (*answer)(void *context, const query_answer_t *answer),
+                    void *context) {
+    list_t list = {query, ask, NULL, give_answer, &answer, context, ask->limit};
+    const int64_t numbers[] = {(int64_t)ask->incident, (int64_t)ask->id, ask->in_force ? 1 : 0,
+                               cursor_time(&ask->cursor), cursor_id(&ask->cursor)};
+    return run_list(&list,
+                    "WITH rows AS (SELECT given_ns, id, incident, since_ns, until_ns, revoked_ns, json, revoked_ns=0"
+                    " AND until_ns>coalesce((SELECT value FROM meta WHERE key='event_ns'), 0) AS in_force FROM answer)"
+                    " SELECT * FROM rows WHERE (?1=0 OR incident=?1) AND (?2=0 OR id=?2) AND (?3=0 OR in_force)"
+                    " AND (given_ns, id)<(?4, ?5) ORDER BY given_ns DESC, id DESC",
+                    numbers, 5, NULL, &ask->cursor);
 }

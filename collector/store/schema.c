@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Version 2. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
+/* Version 3. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
  *
  * A trace has one row, appended in order of arrival (`key`), so that new rows fill the last page and the time index
  * grows at its end. Only the index over `hash` (XXH3 of the id) is hit at random, and it is small: 16 bytes an entry,
@@ -25,14 +25,16 @@ static const char tables[] =
     "CREATE INDEX trace_hash ON trace(hash);"
     "CREATE INDEX trace_start ON trace(start_ns);"
     "CREATE TABLE anomaly(id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, entity, incident, signal TEXT, score,"
-    " observed, expected, low, high);"
+    " observed, expected, low, high, explanation);"
     "CREATE INDEX anomaly_time ON anomaly(time_ns);"
     "CREATE INDEX anomaly_incident ON anomaly(incident);"
     "CREATE TABLE incident(id INTEGER PRIMARY KEY, opened_ns INTEGER NOT NULL, updated_ns, closed_ns, json TEXT);"
     "CREATE INDEX incident_opened ON incident(opened_ns);"
     "CREATE TABLE suggestion(id INTEGER PRIMARY KEY, incident, created_ns INTEGER NOT NULL, expires_ns, json TEXT);"
     "CREATE INDEX suggestion_created ON suggestion(created_ns);"
-    "CREATE TABLE decision(suggestion INTEGER PRIMARY KEY, time_ns, decision TEXT, reason TEXT);";
+    "CREATE TABLE decision(suggestion INTEGER PRIMARY KEY, time_ns, decision TEXT, reason TEXT);"
+    "CREATE TABLE answer(id INTEGER PRIMARY KEY, incident, given_ns, since_ns, until_ns, revoked_ns, json TEXT);"
+    "CREATE INDEX answer_incident ON answer(incident);";
 
 err_t schema_tune(sqlite3 *db) {
     /* The WAL is synced at every commit: what store_position() promises survives a power cut. */

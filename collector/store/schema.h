@@ -5,7 +5,7 @@
 #include "collector/store/sql.h"
 
 enum {
-    SCHEMA_VERSION = 2,
+    SCHEMA_VERSION = 3,
     SCHEMA_APPLICATION = 0x53454953 /* PRAGMA application_id: "SEIS" */
 };
 

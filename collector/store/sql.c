@@ -66,3 +66,23 @@ slice_t sql_column(sqlite3_stmt *statement, int column) {
     const void *data = sqlite3_column_blob(statement, column); /* before the length, as SQLite asks for */
     return slice_of(data, (size_t)sqlite3_column_bytes(statement, column));
 }
+
+enum { BEGIN_WAIT_MS = 5000 };
+
+err_t sql_begin(const char *path, sqlite3 **db) {
+    err_t err = sql_open(path, SQLITE_OPEN_READWRITE, db);
+    if (err != ERR_OK) return err;
+    (void)sqlite3_busy_timeout(*db, BEGIN_WAIT_MS);
+    err = sql_exec(*db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; BEGIN IMMEDIATE");
+    if (err == ERR_OK) return ERR_OK;
+    (void)sqlite3_close(*db);
+    *db = NULL;
+    return err;
+}
+
+err_t sql_end(sqlite3 *db, err_t err) {
+    if (err == ERR_OK) err = sql_exec(db, "COMMIT");
+    if (sqlite3_get_autocommit(db) == 0) (void)sql_exec(db, "ROLLBACK");
+    (void)sqlite3_close(db);
+    return err;
+}

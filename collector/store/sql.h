@@ -10,6 +10,11 @@
 /* ERR_OK, ERR_BUSY (locked by somebody else), ERR_FOREIGN (not a database), ERR_NOMEM, else ERR_IO. */
 err_t sql_result(int rc);
 
+/* A transaction by a connection of its own, beside the checkpoints: what people decide is on disk when they are told
+ * so. sql_end commits, or, when `err` is not ERR_OK, takes back; it closes the connection and returns the result. */
+err_t sql_begin(const char *path, sqlite3 **db);
+err_t sql_end(sqlite3 *db, err_t err);
+
 /* Opens a connection that one thread uses. `flags` as of sqlite3_open_v2. *db is NULL when it fails. */
 err_t sql_open(const char *path, int flags, sqlite3 **db);
 

@@ -150,25 +150,25 @@ void store_span(store_t *store, const uint8_t trace_id[16], const uint8_t span_i
 }
 
 void store_anomaly(store_t *store, int64_t time_ns, uint32_t entity, const char *signal, double score, double observed,
-                   double expected, double low, double high, uint64_t incident) {
+                   double expected, double low, double high, uint64_t incident, const char *explanation) {
     job_add_event(
         &store->job,
         &(job_event_t){
-            EVENT_ANOMALY, {time_ns, entity, (int64_t)incident, 0}, {score, observed, expected, low, high}, 0},
-        signal);
+            EVENT_ANOMALY, {time_ns, entity, (int64_t)incident, 0}, {score, observed, expected, low, high}, 0, 0},
+        signal, explanation);
 }
 
 void store_incident(store_t *store, uint64_t id, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
                     const char *json) {
-    job_add_event(&store->job, &(job_event_t){EVENT_INCIDENT, {(int64_t)id, opened_ns, updated_ns, closed_ns}, {0}, 0},
-                  json);
+    job_add_event(&store->job,
+                  &(job_event_t){EVENT_INCIDENT, {(int64_t)id, opened_ns, updated_ns, closed_ns}, {0}, 0, 0}, json, "");
 }
 
 void store_suggestion(store_t *store, uint64_t id, uint64_t incident, int64_t created_ns, int64_t expires_ns,
                       const char *json) {
     job_add_event(&store->job,
-                  &(job_event_t){EVENT_SUGGESTION, {(int64_t)id, (int64_t)incident, created_ns, expires_ns}, {0}, 0},
-                  json);
+                  &(job_event_t){EVENT_SUGGESTION, {(int64_t)id, (int64_t)incident, created_ns, expires_ns}, {0}, 0, 0},
+                  json, "");
 }
 
 /* --- checkpoint --- */

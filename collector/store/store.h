@@ -12,13 +12,15 @@
  *   span_block(id, start_ns, end_ns, spans, raw_bytes, bytes)     zstd; see spanblock.h
  *   trace(key, hash, id, start_ns, end_ns, spans, errors, rooted, root_service, root_operation, root_start_ns,
  *         root_span, blocks, services)     one row per trace; see tracerow.h
- *   anomaly(id, time_ns, entity, incident, signal, score, observed, expected, low, high)
+ *   anomaly(id, time_ns, entity, incident, signal, score, observed, expected, low, high, explanation)
  *   incident(id, opened_ns, updated_ns, closed_ns, json)
  *   suggestion(id, incident, created_ns, expires_ns, json)
  *   decision(suggestion, time_ns, decision, reason)     accepted | dismissed, by a person; not part of the fold
+ *   answer(id, incident, given_ns, since_ns, until_ns, revoked_ns, json)     what people said of incidents; likewise
  *
- * What is in the tables (but for `decision`, for trace.key, and for what retention by bytes took) is a function of the
- * records folded and of the state they met: it does not depend on where checkpoints fell, nor on crashes in between. */
+ * What is in the tables (but for `decision`, `answer`, for trace.key, and for what retention by bytes took) is a
+ * function of the records folded and of the state they met: it does not depend on where checkpoints fell, nor on
+ * crashes in between. */
 #ifndef SEISMESH_STORE_STORE_H
 #define SEISMESH_STORE_STORE_H
 
@@ -58,7 +60,7 @@ void store_span(store_t *store, const uint8_t trace_id[16], const uint8_t span_i
                 uint32_t service, uint32_t operation, int64_t start_ns, int64_t end_ns);
 
 void store_anomaly(store_t *store, int64_t time_ns, uint32_t entity, const char *signal, double score, double observed,
-                   double expected, double low, double high, uint64_t incident);
+                   double expected, double low, double high, uint64_t incident, const char *explanation);
 void store_incident(store_t *store, uint64_t id, int64_t opened_ns, int64_t updated_ns, int64_t closed_ns,
                     const char *json);
 void store_suggestion(store_t *store, uint64_t id, uint64_t incident, int64_t created_ns, int64_t expires_ns,
@@ -92,5 +94,24 @@ uint64_t store_position(const store_t *store);
 
 /* A person's decision on a suggestion. Any thread. ERR_NOT_FOUND, ERR_INVALID (not open any more). */
 err_t store_decide(store_t *store, uint64_t suggestion, const char *decision, const char *reason, int64_t time_ns);
+/* Takes a decision back: the suggestion is open again. Any thread. ERR_NOT_FOUND, ERR_INVALID (not decided, or expired
+ * since). */
+err_t store_reopen(store_t *store, uint64_t suggestion);
+
+/* What a person said of an incident (analyzer/answers.h says what it does). It is written at once; the oldest that are
+ * over are deleted beyond STORE_ANSWERS_MAX. Any thread. */
+enum { STORE_ANSWERS_MAX = 1000 };
+
+typedef struct {
+    uint64_t id, incident;
+    int64_t given_ns;           /* wall time */
+    int64_t since_ns, until_ns; /* event time in which it is in force; INT64_MAX = for ever */
+    const char *json;           /* docs/api.md: Answer */
+} store_answer_t;
+
+err_t store_answer(store_t *store, const store_answer_t *answer);
+
+/* ERR_NOT_FOUND; ERR_INVALID: it is over already. */
+err_t store_answer_revoke(store_t *store, uint64_t id, int64_t until_ns, int64_t revoked_ns);
 
 #endif

@@ -17,21 +17,22 @@ static const char *const texts[STATEMENTS] = {
                   " root_start_ns, root_span, blocks, services, hash, id) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [CHANGE_TRACE] = "UPDATE trace SET start_ns=?, end_ns=?, spans=?, errors=?, rooted=?, root_service=?,"
                      " root_operation=?, root_start_ns=?, root_span=?, blocks=?, services=? WHERE key=?",
-    [PUT_ANOMALY] = "INSERT INTO anomaly(time_ns, entity, incident, signal, score, observed, expected, low, high)"
-                    " VALUES(?,?,?,?,?,?,?,?,?)",
+    [PUT_ANOMALY] = "INSERT INTO anomaly(time_ns, entity, incident, signal, score, observed, expected, low, high,"
+                    " explanation) VALUES(?,?,?,?,?,?,?,?,?,?)",
     [PUT_INCIDENT] = "INSERT OR REPLACE INTO incident(id, opened_ns, updated_ns, closed_ns, json) VALUES(?,?,?,?,?)",
     [PUT_SUGGESTION] =
         "INSERT OR REPLACE INTO suggestion(id, incident, created_ns, expires_ns, json) VALUES(?,?,?,?,?)",
 };
 
-/* How many numbers and values each kind of event has. */
+/* How many numbers and values each kind of event has, and whether it has a document behind them. */
 static const struct {
     statement_t statement;
     int numbers, values;
+    bool document;
 } event_rows[EVENT_KINDS] = {
-    [EVENT_ANOMALY] = {PUT_ANOMALY, 3, 5},
-    [EVENT_INCIDENT] = {PUT_INCIDENT, 4, 0},
-    [EVENT_SUGGESTION] = {PUT_SUGGESTION, 4, 0},
+    [EVENT_ANOMALY] = {PUT_ANOMALY, 3, 5, true},
+    [EVENT_INCIDENT] = {PUT_INCIDENT, 4, 0, false},
+    [EVENT_SUGGESTION] = {PUT_SUGGESTION, 4, 0, false},
 };
 
 static int remember_wal(void *context, sqlite3 *db, const char *name, int pages) {
@@ -133,6 +134,8 @@ static err_t write_events(connection_t *connection, const job_t *job) {
         (void)sqlite3_bind_text(put, ++column, (const char *)job->text.data + event->text, -1, SQLITE_STATIC);
         for (int v = 0; v < event_rows[event->kind].values; v++)
             (void)sqlite3_bind_double(put, ++column, event->values[v]);
+        if (event_rows[event->kind].document)
+            (void)sqlite3_bind_text(put, ++column, (const char *)job->text.data + event->document, -1, SQLITE_STATIC);
         err = sql_run(put);
     }
     return err;

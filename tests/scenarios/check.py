@@ -66,13 +66,11 @@ def every_form_of_file_holds_the_same_and_is_read_back(work):
     check(all(one == seen[0] for one in seen), 'files differ by form')
 
 
-@test
-def what_proxies_count_is_what_happened(work):
-    """Istio's counters, folded, against the world's own totals: every call between services, and nothing twice."""
+def counted(work, services):
+    """Runs two services, and returns the world's totals and the last point of every counter with its labels."""
     path = place(work, 'mesh.yaml')
     with open(path, 'w', encoding='utf-8') as out:
-        out.write('name: counted\ntelemetry: [istio_metrics, otel_metrics]\nduration: 5m\nservices:\n'
-                  '  front: {calls: [back]}\n  back: {errors: 5%}\ntraffic: [{to: front, rate: 40}]\n'
+        out.write(f'name: counted\nduration: 5m\nservices:\n{services}traffic: [{{to: front, rate: 40}}]\n'
                   'events: [{at: 200s, surge: 0}]\n')
     program('simulate', path, '--out', place(work, 'out.jsonl'), '--summary', place(work, 'summary.json'))
     with open(place(work, 'summary.json'), encoding='utf-8') as handle:
@@ -85,12 +83,36 @@ def what_proxies_count_is_what_happened(work):
                     for point in metric.get('sum', {}).get('dataPoints', []):
                         labels = {a['key']: a['value']['stringValue'] for a in point['attributes']}
                         last[json.dumps(labels, sort_keys=True)] = (labels, point['asDouble'])
-    def count(**wanted):
-        return sum(v for labels, v in last.values() if all(labels[k] == w for k, w in wanted.items()))
     check(totals['live_calls'] == 0, 'calls on the way at the end')
-    check(count(reporter='destination') == totals['served'], 'destinations count what was served')
-    check(count(reporter='source') == totals['calls'] - totals['requests'], 'sources count calls between services')
-    check(count(reporter='source', response_code='500') == totals['calls_failed'] - totals['requests_failed'], 'failures')
+    return totals, list(last.values())
+
+
+def count(points, **wanted):
+    return sum(v for labels, v in points if all(labels.get(k) == w for k, w in wanted.items()))
+
+
+@test
+def what_proxies_count_is_what_happened(work):
+    """The proxies' counters against the world's own totals: every call between services, and nothing twice."""
+    for voice, server, client, failed in [
+            ('istio_metrics', {'reporter': 'destination'}, {'reporter': 'source'}, {'response_code': '500'}),
+            ('linkerd_metrics', {'direction': 'inbound'}, {'direction': 'outbound'}, {'classification': 'failure'})]:
+        totals, points = counted(work, f'  front: {{calls: [back], telemetry: [{voice}]}}\n'
+                                       f'  back: {{errors: 5%, telemetry: [{voice}, otel_metrics]}}\n')
+        check(count(points, **server) == totals['served'], f'{voice}: callees count what was served')
+        check(count(points, **client) == totals['calls'] - totals['requests'], f'{voice}: callers count calls')
+        check(count(points, **client, **failed) == totals['calls_failed'] - totals['requests_failed'], f'{voice}: failures')
+
+
+@test
+def a_call_that_leaves_its_mesh_is_told_by_both_with_what_each_knows(work):
+    totals, points = counted(work, '  front: {calls: [back], telemetry: [istio_metrics]}\n'
+                                   '  back: {namespace: far, telemetry: [linkerd_metrics]}\n')
+    between = totals['calls'] - totals['requests']
+    check(count(points, reporter='source', destination_workload='unknown', destination_service_namespace='far') == between,
+          'the caller knows the host only')
+    check(count(points, direction='inbound', tls='no_identity', namespace='far') == between, 'the callee knows no caller')
+    check(not any('client_id' in labels for labels, _ in points), 'nobody has an identity of the other mesh')
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):

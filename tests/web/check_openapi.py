@@ -50,7 +50,7 @@ def compare_routes(document, routes):
 
 
 def ask(url, method, path, body=None):
-    headers = {'X-Seismesh': '1'} if method == 'POST' else {}
+    headers = {'X-Seismesh': '1'} if method in ('POST', 'DELETE') else {}
     request = urllib.request.Request(url + path, method=method, data=body, headers=headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -116,6 +116,22 @@ QUESTIONS = [
     ('GET', '/api/v1/incidents', '/api/v1/incidents?state=closed'),
     ('GET', '/api/v1/incidents/{id}', '/api/v1/incidents/1'),
     ('GET', '/api/v1/incidents/{id}', '/api/v1/incidents/7'),
+    ('GET', '/api/v1/why/{id}', '/api/v1/why/1'),
+    ('GET', '/api/v1/why/{id}', '/api/v1/why/a1'),
+    ('GET', '/api/v1/why/{id}', '/api/v1/why/2'),
+    ('GET', '/api/v1/why/{id}', '/api/v1/why/b7'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/1/answer', b'{"answer":"expected","note":"a sale"}'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/a3/answer', b'{"answer":"mute","until":"20m"}'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/1/answer', b'{"answer":"wrong","culprit":"shop/cart"}'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/1/answer', b'{"answer":"so what"}'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/7/answer', b'{"answer":"wrong"}'),
+    ('POST', '/api/v1/incidents/{id}/answer', '/api/v1/incidents/2/answer', b'{"answer":"wrong"}'),
+    ('GET', '/api/v1/answers', '/api/v1/answers'),
+    ('GET', '/api/v1/incidents/{id}', '/api/v1/incidents/1'),
+    ('DELETE', '/api/v1/answers/{id}', '/api/v1/answers/1'),
+    ('DELETE', '/api/v1/answers/{id}', '/api/v1/answers/1'),
+    ('DELETE', '/api/v1/answers/{id}', '/api/v1/answers/77'),
+    ('GET', '/api/v1/answers', '/api/v1/answers?state=all&limit=2'),
     ('GET', '/api/v1/suggestions', '/api/v1/suggestions?limit=1'),
     ('GET', '/api/v1/suggestions/{id}', '/api/v1/suggestions/1'),
     ('GET', '/api/v1/suggestions/{id}', '/api/v1/suggestions/7'),
@@ -136,6 +152,8 @@ QUESTIONS = [
     ('POST', '/api/v1/suggestions/{id}/accept', '/api/v1/suggestions/1/accept', b'x' * 70000),
     ('POST', '/api/v1/suggestions/{id}/dismiss', '/api/v1/suggestions/2/dismiss', b''),
     ('POST', '/api/v1/suggestions/{id}/dismiss', '/api/v1/suggestions/7/dismiss', b''),
+    ('POST', '/api/v1/suggestions/{id}/reopen', '/api/v1/suggestions/2/reopen', b''),
+    ('POST', '/api/v1/suggestions/{id}/reopen', '/api/v1/suggestions/2/reopen', b''),
     ('GET', '/api/v1/traces', '/api/v1/traces'),
     ('GET', '/api/v1/traces', '/api/v1/traces?service=shop/cart&error=true&attribute=big:1&limit=1'),
     ('GET', '/api/v1/traces/{id}', f'/api/v1/traces/{TRACE}'),

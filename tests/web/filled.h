@@ -151,6 +151,19 @@ static inline void filled_trace(filled_t *filled, const uint8_t id[16], int64_t 
 
 /* --- findings --- */
 
+#define FILLED_EXPLANATION                                                                                             \
+    "{\"sentence\":\"shop/cart error ratio is 25 %, expected 0 %–1 % for this time (1,200 requests in 60 s, 30 "     \
+    "windows "                                                                                                         \
+    "of history); began 2023-11-14 22:19:50 UTC; 1 of 2 versions; likely cause not established, 1 piece of "           \
+    "evidence.\",\"subject\":{\"kind\":\"service\",\"service\":\"shop/"                                                \
+    "cart\",\"caller\":null,\"version\":null,\"instance\":"                                                            \
+    "null},\"signal\":\"errors\",\"unit\":\"ratio\",\"seen\":0.25,\"expected\":{\"low\":0,\"high\":0.01},"             \
+    "\"requests\":1200,"                                                                                               \
+    "\"window_seconds\":60,\"history_windows\":30,\"began_ms\":1700000390000,\"versions\":{\"affected\":1,\"of\":2},"  \
+    "\"cause\":null,\"evidence\":[\"25 % of 1200 requests failed\"]}"
+
+static const char filled_explanation[] = FILLED_EXPLANATION;
+
 static const char filled_incident[] =
     "{\"id\":1,\"state\":\"open\",\"opened_ms\":1700000400000,\"updated_ms\":1700000500000,\"closed_ms\":null,"
     "\"severity\":\"critical\",\"title\":\"shop/cart fails 25 % of its requests\",\"sentence\":\"Why.\","
@@ -160,7 +173,10 @@ static const char filled_incident[] =
     "cart\",\"version\":\"v2\",\"instance\":null,\"signal\":\"errors\",\"score\":0.9,"
     "\"evidence\":[\"25 % of 1200 requests failed.\"]}],\"affected\":[\"shop/front\"],"
     "\"impact\":{\"requests_per_minute\":30,\"time_lost_s_per_minute\":null},\"first_failure_ms\":1700000390000,"
-    "\"timeline\":[{\"time_ms\":1700000390000,\"text\":\"First failure.\"}]}";
+    "\"timeline\":[{\"time_ms\":1700000390000,\"text\":\"First "
+    "failure.\"}],\"answered\":null,\"explanation\":" FILLED_EXPLANATION
+    ",\"deviations\":[{\"service\":\"shop/cart\",\"signal\":\"errors\",\"unit\":\"ratio\",\"seen\":0.25,\"low\":0,"
+    "\"high\":0.01}]}";
 
 static const char filled_closed[] = "{\"id\":2,\"state\":\"closed\",\"opened_ms\":1700000050000,\"updated_ms\":"
                                     "1700000100000,\"closed_ms\":1700000100000,"
@@ -207,7 +223,8 @@ static inline void filled_findings(filled_t *filled) {
     entity_key_t key = {.kind = ENTITY_SERVICE, .observer = OBSERVER_SPAN, .service = filled->cart};
     uint32_t cart = shard_entity(&filled->shard, &key);
     for (int i = 0; i < 20; i++)
-        store_anomaly(filled->store, opened + i * BUCKET_NS, cart, "errors", 0.9, 0.25, 0.001, 0, 0.01, 1);
+        store_anomaly(filled->store, opened + i * BUCKET_NS, cart, "errors", 0.9, 0.25, 0.001, 0, 0.01, 1,
+                      filled_explanation);
     store_incident(filled->store, 2, INT64_C(1700000050) * NS_PER_S, INT64_C(1700000100) * NS_PER_S,
                    INT64_C(1700000100) * NS_PER_S, filled_closed);
     store_incident(filled->store, 1, opened, opened + 100 * NS_PER_S, 0, filled_incident);

@@ -16,6 +16,7 @@ typedef struct {
     filled_t filled;
     web_t *web;
     bool ready;
+    uint64_t answers; /* given so far */
 } server_t;
 
 static inline void fill_status(void *context, web_status_t *status) {
@@ -59,6 +60,24 @@ static inline uint32_t give_record(void *context, track_record_t *records, uint3
     return 1;
 }
 
+/* As the daemon does it, but for the analyzer. */
+static inline err_t give_answer(void *context, uint64_t incident, int64_t until_ns, const char *json, uint64_t *id) {
+    server_t *server = context;
+    store_answer_t answer = {.id = ++server->answers,
+                             .incident = incident,
+                             .given_ns = clock_wall_ns(&clock_system),
+                             .since_ns = filled_start_ns,
+                             .until_ns = until_ns,
+                             .json = json};
+    *id = answer.id;
+    return store_answer(server->filled.store, &answer);
+}
+
+static inline err_t revoke_answer(void *context, uint64_t id) {
+    server_t *server = context;
+    return store_answer_revoke(server->filled.store, id, filled_start_ns + NS_PER_S, clock_wall_ns(&clock_system));
+}
+
 /* `config` without a host: what it says of limits. */
 static inline bool server_start_with(server_t *server, bool fill, web_config_t config) {
     static const char *const dialects[] = {"otel", "istio", NULL};
@@ -76,7 +95,8 @@ static inline bool server_start_with(server_t *server, bool fill, web_config_t c
                              .listen_otlp_http = "127.0.0.1:4318",
                              .listen_web = "127.0.0.1:7117",
                              .dialects = dialects,
-                             .status = {server, fill_status, give_band, give_record}};
+                             .status = {server, fill_status, give_band, give_record},
+                             .answers = {server, give_answer, revoke_answer}};
     err_t err = web_start(&config, &context, &server->web, why, sizeof why);
     if (err != ERR_OK) (void)fprintf(stderr, "web_start: %s %s\n", err_text(err), why);
     return err == ERR_OK;

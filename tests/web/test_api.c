@@ -117,7 +117,7 @@ TEST(findings_are_served_with_what_belongs_to_them) {
     server_stop(&server);
 }
 
-TEST(a_decision_is_kept_and_final) {
+TEST(a_decision_is_kept_until_it_is_taken_back) {
     server_t server;
     reply_t reply;
     REQUIRE(server_start(&server, true, 0));
@@ -137,6 +137,16 @@ TEST(a_decision_is_kept_and_final) {
     list = get_json(&server, "/api/v1/suggestions?state=open", 200);
     CHECK_EQUAL(json_array_size(json_object_get(list, "suggestions")), 1);
     json_decref(list);
+    ask(&server, "POST", "/api/v1/suggestions/1/reopen", "", "", &reply);
+    CHECK_EQUAL(reply.status, 403);
+    reply_fini(&reply);
+    ask(&server, "POST", "/api/v1/suggestions/1/reopen", "X-Seismesh: 1", "", &reply);
+    CHECK_EQUAL(reply.status, 200);
+    CHECK(strstr(body_of(&reply), "\"state\":\"open\"") != NULL);
+    reply_fini(&reply);
+    ask(&server, "POST", "/api/v1/suggestions/1/reopen", "X-Seismesh: 1", "", &reply);
+    CHECK_EQUAL(reply.status, 409);
+    reply_fini(&reply);
     server_stop(&server);
 }
 
@@ -461,7 +471,7 @@ TEST(a_suggestion_is_written_again_in_the_language_that_is_asked_for) {
 
 TEST_MAIN(TEST_CASE(golden_signals_add_up), TEST_CASE(series_have_a_point_for_each_bucket),
           TEST_CASE(lists_go_on_where_they_ended), TEST_CASE(findings_are_served_with_what_belongs_to_them),
-          TEST_CASE(a_decision_is_kept_and_final),
+          TEST_CASE(a_decision_is_kept_until_it_is_taken_back),
           TEST_CASE(what_came_of_a_suggestion_is_its_state_and_goes_before_expiry),
           TEST_CASE(the_last_minutes_are_replayed_under_the_suggested_weights),
           TEST_CASE(the_track_record_is_told_by_kind_and_in_one_sentence),

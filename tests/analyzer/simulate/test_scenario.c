@@ -144,7 +144,7 @@ TEST(an_unknown_voice_is_refused) {
     CHECK_EQUAL(scenario_read(slice_text(HEAD TAIL "telemetry: [jaeger]\n"), &scenario, why, sizeof why), ERR_OK);
     CHECK_EQUAL(emit_new(scenario, 1, (emit_sink_t){NULL, receive}, &emit, why, sizeof why), ERR_INVALID);
     CHECK_TEXT(why, "telemetry: there is no 'jaeger'; there are otel_spans, otel_gauges, otel_metrics, istio_spans, "
-                    "istio_metrics");
+                    "istio_metrics, linkerd_metrics");
     scenario_free(scenario);
 }
 

@@ -264,6 +264,61 @@ export const stories = async checker => {
     assert.equal(await page.getByRole('button', { name: 'Accept' }).count(), 0);
   });
 
+  await checker.check(
+    'an incident says why, with its evidence, and calls no symptom a cause',
+    {},
+    async page => {
+      await checker.open(page);
+      const story = page.locator('.story').first();
+      const sentence = await story.locator('.incident-sentence').innerText();
+      assert.match(
+        sentence,
+        /^\S+( > \S+)? [^;]+ is [^;]+, expected [^;]+–[^;]+ for this time \([^;]+ windows? of history\); began [^;]+; [^;]+; likely cause .+, \d+ pieces? of evidence\.$/,
+      );
+      await story.locator('.why summary').click();
+      await story.getByText('what it calls explains 2 % of it').waitFor();
+    },
+  );
+
+  for (const [button, state, verb] of [
+    ['Expected', 'expected', 'expected'],
+    ['Mute 2 h', 'muted', 'mute'],
+    ['False alarm', 'false alarm', 'wrong'],
+  ]) {
+    await checker.check(
+      `"${button}" takes a story off the count, and undo brings it back`,
+      {},
+      async page => {
+        await checker.open(page);
+        await page.getByRole('button', { name: button }).click();
+        await page.getByText('Known, and not counted').waitFor();
+        assert.equal(mock.said.answer, verb);
+        assert.ok((await page.locator('.known').innerText()).includes(state));
+        await page.locator('.known').getByRole('button', { name: 'Undo' }).click();
+        await page.getByRole('button', { name: button }).waitFor();
+        assert.equal(mock.said, undefined);
+      },
+    );
+  }
+
+  await checker.check('an answer on the incident page keeps its reason', {}, async page => {
+    await checker.open(page, '/incident?id=7');
+    await page.getByLabel('Reason (kept with the answer)').fill('the sale began');
+    await page.getByRole('button', { name: 'Expected' }).click();
+    await page.getByText('“the sale began”').waitFor();
+    await page.locator('.answers').getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('button', { name: 'Expected' }).waitFor();
+  });
+
+  await checker.check('one suspect can be called wrong', {}, async page => {
+    await checker.open(page, '/incident?id=7');
+    await page.locator('.suspects > li').first().getByRole('button', { name: 'Not this one' }).click();
+    await page.locator('.suspects > li').first().getByRole('button', { name: 'Undo' }).waitFor();
+    assert.deepEqual(mock.said, { answer: 'wrong', culprit: 'boutique/cart' });
+    await page.locator('.suspects > li').first().getByRole('button', { name: 'Undo' }).click();
+    await page.locator('.suspects > li').first().getByRole('button', { name: 'Not this one' }).waitFor();
+  });
+
   await checker.check('dismissing works from the first page', {}, async page => {
     await checker.open(page);
     await page.getByRole('button', { name: 'Dismiss' }).click();

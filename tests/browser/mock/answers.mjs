@@ -145,7 +145,9 @@ const statusOf = mock => {
   ];
   const change =
     mock.mode === 'learning'
-      ? { learning: { done: false, have_buckets: 12, need_buckets: 30 } }
+      ? {
+          learning: { done: false, have_buckets: 12, need_buckets: 30, first_verdict_ms: mesh.now_ms + 18e4 },
+        }
       : mock.mode === 'empty'
         ? { drops: [] }
         : {};
@@ -154,10 +156,28 @@ const statusOf = mock => {
 
 const decide = (mock, id, verb, headers, body) => {
   if (headers['x-seismesh'] !== '1') return fail(403, 'forbidden', 'Send the header X-Seismesh: 1.');
+  if (verb === 'reopen' && mock.decided[id]) {
+    delete mock.decided[id];
+    return fine(stories.suggestion({ state: 'open' }));
+  }
   if (mock.decided[id]) return fail(409, 'not_open', `Suggestion ${id} was already ${mock.decided[id]}.`);
   mock.decided[id] = verb === 'accept' ? 'accepted' : 'dismissed';
   mock.reason = body.reason;
   return fine(stories.suggestion({ state: mock.decided[id] }));
+};
+
+/** What a person says of incident 7, kept for this run. */
+const say = (mock, headers, body) => {
+  if (headers['x-seismesh'] !== '1') return fail(403, 'forbidden', 'Send the header X-Seismesh: 1.');
+  mock.said = body;
+  return fine(stories.answered(body).answers[0]);
+};
+
+const unsay = (mock, headers) => {
+  if (headers['x-seismesh'] !== '1') return fail(403, 'forbidden', 'Send the header X-Seismesh: 1.');
+  const [answer] = stories.answered(mock.said).answers;
+  mock.said = undefined;
+  return answer ? fine({ ...answer, in_force: false }) : fail(404, 'not_found', 'No such answer.');
 };
 
 const moment = (text, otherwise, end) => {
@@ -173,6 +193,8 @@ export const answer = (mock, method, url, headers, body) => {
   const { mode } = mock;
   const path = url.pathname.slice('/api/v1'.length);
   const [, kind, id, verb] = path.split('/').map(decodeURIComponent);
+  if (method === 'POST' && verb === 'answer') return say(mock, headers, body);
+  if (method === 'DELETE') return unsay(mock, headers);
   if (method === 'POST') return decide(mock, id, verb, headers, body);
   if (mode === 'error' && kind !== 'status')
     return fail(500, 'internal', 'The store could not be read: disk I/O error (10).');
@@ -240,6 +262,7 @@ export const answer = (mock, method, url, headers, body) => {
           ? fine(
               clean(
                 stories.incident({
+                  ...stories.answered(mock.said),
                   suggestions: [suggestion(), stories.abstention()],
                 }),
               ),
@@ -247,7 +270,7 @@ export const answer = (mock, method, url, headers, body) => {
           : fail(404, 'not_found', `No incident ${id}.`);
       const all = eventful(mode)
         ? [
-            stories.incident(),
+            stories.incident(stories.answered(mock.said)),
             stories.incident({
               id: 4,
               state: 'closed',

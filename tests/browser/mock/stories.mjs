@@ -234,6 +234,54 @@ export const abstention = () =>
     wrong_if: [],
   });
 
+const explanation = {
+  sentence:
+    'boutique/frontend > boutique/cart client latency is 1.7 s, expected 8 ms–21 ms for this time (62,400 requests in 60 s, 174 windows of history); began 2022-08-23 12:36:50 UTC; 1 of 2 versions; likely cause the deployment of version v2 of boutique/cart, first seen 2022-08-23 12:36:30 UTC, 3 pieces of evidence.',
+  subject: {
+    kind: 'edge',
+    service: 'boutique/cart',
+    caller: 'boutique/frontend',
+    version: null,
+    instance: null,
+  },
+  signal: 'client latency',
+  unit: 's',
+  seen: 1.72,
+  expected: { low: 0.008, high: 0.021 },
+  requests: 62400,
+  window_seconds: 60,
+  history_windows: 174,
+  began_ms: incidentOpened_ms,
+  versions: { affected: 1, of: 2 },
+  cause: { kind: 'deploy', text: 'the deployment of version v2 of boutique/cart' },
+  evidence: [
+    'v2 fails 61 % of its requests, v1 0.04 %, on the same callers',
+    'it deviates since 12:36:50, no later than anything else in the incident',
+    'what it calls explains 2 % of it',
+  ],
+};
+
+/** What was answered to incident 7 in this run. */
+const answerOf = given => ({
+  id: 12,
+  incident: 7,
+  answer: given.answer,
+  culprit: given.culprit ?? null,
+  note: given.note ?? null,
+  who: null,
+  targets: [],
+  given_ms: now_ms,
+  since_ms: now_ms,
+  until_ms: given.answer === 'mute' ? now_ms + 72e5 : null,
+  revoked_ms: null,
+  in_force: true,
+});
+
+export const answered = given => ({
+  answered: given && !given.culprit ? given.answer : null,
+  answers: given ? [answerOf(given)] : [],
+});
+
 export const incident = (change = {}) => ({
   id: 7,
   state: 'open',
@@ -242,8 +290,11 @@ export const incident = (change = {}) => ({
   closed_ms: null,
   severity: 'critical',
   title: 'cart answers 120 times slower than usual and fails 8.3 % of its requests',
-  sentence:
-    'frontend → cart latency p99 is 1.72 s, expected 8 ms–21 ms for this time (62,400 requests in 11 min, 174 windows of history); began 12:36:50; 1 of 2 versions; likely cause cart v2, 3 findings.',
+  sentence: explanation.sentence,
+  explanation,
+  deviations: [],
+  answered: null,
+  answers: [],
   culprit: {
     service: 'boutique/cart',
     version: 'v2',

@@ -216,7 +216,8 @@ static void support_events(support_fold_t *fold, uint64_t i) {
     char json[64];
     (void)snprintf(json, sizeof json, "{\"record\":%u}", (unsigned)i);
     if (i % 50 == 0)
-        store_anomaly(fold->store, fold->event_ns, 1 + (uint32_t)(i % 7), "errors", 0.5, (double)i, 1, 0, 2, i / 500);
+        store_anomaly(fold->store, fold->event_ns, 1 + (uint32_t)(i % 7), "errors", 0.5, (double)i, 1, 0, 2, i / 500,
+                      "{}");
     if (i % 100 == 0) store_incident(fold->store, 1 + i / 500, fold->event_ns, fold->event_ns, 0, json);
     if (i % 500 == 0)
         store_suggestion(fold->store, 1 + i / 500, 1 + i / 500, fold->event_ns, fold->event_ns + 3600000000000, json);

@@ -348,6 +348,20 @@ TEST(anomalies_incidents_and_suggestions_come_newest_first_in_pages) {
     world_free(world);
 }
 
+TEST(a_decision_that_is_taken_back_leaves_the_suggestion_open) {
+    world_t *world = world_new();
+    store_t *store = world->fold.store;
+    events_t seen = {0};
+    CHECK_EQUAL(store_reopen(store, 99999), ERR_NOT_FOUND);
+    CHECK_EQUAL(store_reopen(store, 2), ERR_INVALID);
+    CHECK_EQUAL(store_decide(store, 2, "accepted", "", 123), ERR_OK);
+    CHECK_EQUAL(store_reopen(store, 2), ERR_OK);
+    CHECK_EQUAL(query_suggestion(world->query, 2, see_suggestion, &seen), ERR_OK);
+    CHECK_TEXT(seen.state, "open");
+    CHECK_EQUAL(store_decide(store, 2, "dismissed", "", 124), ERR_OK);
+    world_free(world);
+}
+
 TEST(a_suggestion_is_decided_once_and_only_while_it_is_open) {
     world_t *world = world_new();
     store_t *store = world->fold.store;
@@ -424,6 +438,7 @@ TEST_MAIN(TEST_CASE(every_resolution_gives_every_request_once_the_open_tail_incl
           TEST_CASE(traces_are_found_by_service_operation_and_duration),
           TEST_CASE(attributes_are_searched_in_span_blocks_with_bounded_work),
           TEST_CASE(anomalies_incidents_and_suggestions_come_newest_first_in_pages),
+          TEST_CASE(a_decision_that_is_taken_back_leaves_the_suggestion_open),
           TEST_CASE(a_suggestion_is_decided_once_and_only_while_it_is_open),
           TEST_CASE(a_snapshot_stays_what_it_was_while_checkpoints_go_on),
           TEST_CASE(damaged_rows_are_left_out_and_counted))

@@ -99,6 +99,11 @@ const Connection = () => {
   );
 };
 
+const Notice = () => {
+  const { status } = useLive();
+  return status?.notice ? <span class="notice">{status.notice}</span> : null;
+};
+
 const Header = ({ nav, help }: { nav: string; help: () => void }) => {
   const theme = useTheme();
   return (
@@ -109,6 +114,7 @@ const Header = ({ nav, help }: { nav: string; help: () => void }) => {
         </svg>
         {text.name}
       </a>
+      <Notice />
       <nav aria-label="Main">
         {entries.map(([path, name]) => (
           <a key={path} href={href(path)} aria-current={path === nav ? 'page' : undefined}>

@@ -72,9 +72,28 @@ export const text = {
       'No saturation signal was sent for this service (CPU, memory, pending requests, pool overflow).',
     learning: 'Still learning what is usual',
   },
+  answer: {
+    group: 'What is it?',
+    why: 'Why',
+    note: 'Reason (kept with the answer)',
+    undo: 'Undo',
+    known: 'Known, and not counted',
+    notThis: 'Not this one',
+    verb: { expected: 'Expected', mute: 'Mute 2 h', wrong: 'False alarm' },
+    state: { expected: 'expected', mute: 'muted', wrong: 'false alarm' },
+    help: {
+      expected:
+        'It is by design: what was seen, and up to half as much again, is normal for these signals from now on.',
+      mute: 'It is recorded, but not counted as trouble for two hours of telemetry.',
+      wrong:
+        'These signals must deviate more and more surely before they alarm; the extreme alarms as before.',
+      culprit: 'The incident is real, but this service did not do it: the culprit is then not established.',
+    },
+  },
   suggestion: {
     accept: 'Accept',
     dismiss: 'Dismiss',
+    takeBack: 'Take the decision back',
     reason: 'Reason (kept with the decision)',
     note: 'seismesh never changes the mesh itself. Accepting records the decision and watches for its effect; the commands above make the change.',
     apply: 'Apply',

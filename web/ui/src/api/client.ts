@@ -63,6 +63,9 @@ export const post = <T>(path: string, body: unknown): Promise<T> =>
     body: JSON.stringify(body),
   });
 
+export const remove = <T>(path: string): Promise<T> =>
+  ask<T>(path, { method: 'DELETE', headers: { 'X-Seismesh': '1' } });
+
 /** `path?a=1&b=2`, leaving out what is empty. */
 export const withQuery = (
   path: string,

@@ -1,6 +1,8 @@
 /** The documents of the HTTP API, as docs/api.md describes them. `null` means "could not be computed". */
 import type { Verified } from './outcomes.ts';
 
+import type { Answer, Explanation } from './explained.ts';
+
 export type Maybe<T> = T | null;
 export type Health = 'ok' | 'warning' | 'critical' | 'idle';
 
@@ -38,11 +40,13 @@ export interface Status {
   version: string;
   started_ms: number;
   uptime_s: number;
+  /** Shown at the top of every page (setting web.notice). */
+  notice?: Maybe<string>;
   event_time_ms: Maybe<number>;
   checkpoint: { position: number; age_s: Maybe<number>; count: number };
   journal: { end: number; folded: number; behind_bytes: number };
   store: { bytes: number; spans: number; traces: number; entities: number; names: number };
-  learning: { done: boolean; have_buckets: number; need_buckets: number };
+  learning: { done: boolean; have_buckets: number; need_buckets: number; first_verdict_ms?: Maybe<number> };
   dialects: string[];
   listen: { otlp_grpc: Maybe<string>; otlp_http: Maybe<string>; web: Maybe<string> };
   health: { level: 'ok' | 'warning' | 'critical' | 'empty'; sentence: string };
@@ -149,6 +153,8 @@ export interface Series {
 }
 
 export interface Anomaly {
+  id?: string;
+  sentence?: Maybe<string>;
   time_ms: number;
   subject: Partial<
     Record<'kind' | 'service' | 'caller' | 'version' | 'instance' | 'operation' | 'zone', Maybe<string>>
@@ -169,6 +175,7 @@ export interface Suspect {
   instance: Maybe<string>;
   signal: string;
   score: Maybe<number>;
+  cleared?: boolean;
   evidence: string[];
 }
 
@@ -193,6 +200,10 @@ export interface Incident {
   impact: Maybe<{ requests_per_minute: Maybe<number>; time_lost_s_per_minute: Maybe<number> }>;
   first_failure_ms: Maybe<number>;
   timeline: { time_ms: number; text: string }[];
+  explanation?: Maybe<Explanation>;
+  /** Why it does not count as trouble, or was closed by a person. */
+  answered?: Maybe<'expected' | 'wrong' | 'mute'>;
+  answers?: Answer[];
   anomalies?: Anomaly[];
   suggestions?: Suggestion[];
 }

@@ -33,7 +33,7 @@ export const Anomalies = ({ list }: { list: Anomaly[] }) => (
         key: 'subject',
         label: 'Where',
         sort: row => subjectName(row.subject),
-        cell: row => subjectName(row.subject),
+        cell: row => <span title={row.sentence ?? undefined}>{subjectName(row.subject)}</span>,
       },
       { key: 'signal', label: 'Signal', sort: row => row.signal, cell: row => row.signal },
       {

@@ -12,6 +12,7 @@ import { rangeQuery, useRange } from '../state/time.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
 import { Anomalies } from './anomalies.tsx';
+import { AnswerRow, NotThisOne, Why } from './answers.tsx';
 import { Choices, StatePill, SuggestionCard } from './suggestion.tsx';
 
 const culpritName = (culprit: NonNullable<Incident['culprit']>): string =>
@@ -30,7 +31,7 @@ const lasted = (incident: Incident): string =>
 export const Culprit = ({ incident }: { incident: Incident }) =>
   incident.culprit && (
     <p class="culprit">
-      <span class="pill">{incident.culprit.established ? 'cause' : 'likely cause, not established'}</span>{' '}
+      <span class="pill">{incident.culprit.established ? 'culprit' : 'first suspect, not established'}</span>{' '}
       <a
         href={serviceHref(incident.culprit.service, {
           version: incident.culprit.version ?? null,
@@ -64,6 +65,8 @@ export const IncidentHead = ({ incident, linked }: { incident: Incident; linked:
     </h3>
     <p class="incident-sentence">{incident.sentence}</p>
     <Culprit incident={incident} />
+    <Why explanation={incident.explanation} />
+    <AnswerRow incident={incident} whole={!linked} />
   </>
 );
 
@@ -102,10 +105,8 @@ const Suspects = ({ incident }: { incident: Incident }) => (
           </a>
           {suspect.version && <span class="pill">{suspect.version}</span>}
           {suspect.instance && <span class="pill">{suspect.instance}</span>}
-          <span class="muted small">
-            {suspect.signal}
-            {suspect.score !== null && ` · score ${count(suspect.score)}`}
-          </span>
+          <span class="muted small">{suspect.signal}</span>
+          <NotThisOne incident={incident} suspect={suspect} />
         </div>
         <ul>
           {(suspect.evidence ?? []).map(line => (

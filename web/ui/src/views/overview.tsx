@@ -1,13 +1,14 @@
 /** The first page: is my mesh healthy, what broke, what to do now. */
 import type { Incident, Status, Suggestion } from '../api/types.ts';
 import { exact, plural } from '../format.ts';
-import { Panel } from '../parts/basics.tsx';
+import { Moment, Panel } from '../parts/basics.tsx';
 import { Badge, Glyph, levelOf } from '../parts/health.tsx';
 import { Empty, ProblemView, Show, Skeleton } from '../parts/states.tsx';
 import { href, incidentHref } from '../state/router.ts';
 import { useLive } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { text } from '../strings.ts';
+import { Known } from './answers.tsx';
 import { IncidentHead } from './incident.tsx';
 import { MapPanel } from './map.tsx';
 import { ServiceTable, useServices } from './services.tsx';
@@ -35,7 +36,14 @@ const Learning = ({ status }: { status: Status }) =>
   status.learning && !status.learning.done ? (
     <p class="muted small">
       {text.empty.learning}: {exact(status.learning.have_buckets)} of {exact(status.learning.need_buckets)}{' '}
-      windows. No verdict is given before that.
+      windows. No verdict is given before that
+      {status.learning.first_verdict_ms ? (
+        <>
+          ; the first about <Moment ms={status.learning.first_verdict_ms} short />.
+        </>
+      ) : (
+        '.'
+      )}
     </p>
   ) : null;
 
@@ -52,20 +60,21 @@ const Health = ({ status }: { status: Status }) => (
   </section>
 );
 
-const Stories = ({ incidents, heading }: { incidents: Incident[]; heading: string }) => (
-  <Panel title={heading} aside={<a href={href('/incidents')}>All incidents</a>}>
+const Stories = (props: { incidents: Incident[]; known: Incident[]; heading: string }) => (
+  <Panel title={props.heading} aside={<a href={href('/incidents')}>All incidents</a>}>
     <div class="stack">
-      {incidents.slice(0, mostStories).map(incident => (
+      <Known incidents={props.known} />
+      {props.incidents.slice(0, mostStories).map(incident => (
         <article key={incident.id} class={`story story-${levelOf(incident.severity)}`}>
           <IncidentHead incident={incident} linked />
           <p class="small">
             <span class="muted">{plural(incident.affected?.length ?? 0, 'service')} affected.</span>{' '}
-            <a href={incidentHref(incident.id)}>Why, and since when</a>
+            <a href={incidentHref(incident.id)}>The whole story</a>
           </p>
         </article>
       ))}
-      {incidents.length > mostStories && (
-        <a href={href('/incidents')}>+{incidents.length - mostStories} more</a>
+      {props.incidents.length > mostStories && (
+        <a href={href('/incidents')}>+{props.incidents.length - mostStories} more</a>
       )}
     </div>
   </Panel>
@@ -78,9 +87,14 @@ const WhatBroke = () => {
     <Show of={answer} size="m">
       {({ incidents }) => {
         const open = incidents.filter(incident => incident.state === 'open');
-        if (open.length > 0) return <Stories incidents={open} heading="What broke" />;
-        if (incidents.length > 0)
-          return <Stories incidents={incidents.slice(0, 3)} heading="Nothing is broken now. Before" />;
+        const known = open.filter(incident => incident.answered);
+        const broken = open.filter(incident => !incident.answered);
+        const before = incidents.filter(incident => incident.state !== 'open').slice(0, 3);
+        if (broken.length > 0) return <Stories incidents={broken} known={known} heading="What broke" />;
+        if (known.length > 0)
+          return <Stories incidents={before} known={known} heading="Nothing new is broken" />;
+        if (before.length > 0)
+          return <Stories incidents={before} known={[]} heading="Nothing is broken now. Before" />;
         return (
           <Panel title="What broke">
             <Empty

@@ -158,6 +158,33 @@ const Decision = ({ suggestion }: { suggestion: Suggestion }) => {
   );
 };
 
+/** A decision can be taken back as long as the suggestion has not expired; the server says so when it has. */
+const TakeBack = ({ suggestion }: { suggestion: Suggestion }) => {
+  const [failure, setFailure] = useState('');
+  const takeBack = async (): Promise<void> => {
+    setFailure('');
+    try {
+      await post<Suggestion>(`/suggestions/${encodeURIComponent(String(suggestion.id))}/reopen`, {});
+    } catch (error) {
+      const problem = error instanceof Problem ? error : null;
+      setFailure(`${text.problem[problem?.kind ?? 'server']}. ${problem?.message ?? ''}`);
+    }
+    retryNow();
+  };
+  return (
+    <div class="decision">
+      <button type="button" class="button button-small" onClick={() => void takeBack()}>
+        {words.takeBack}
+      </button>
+      {failure && (
+        <p class="tone-critical" role="alert">
+          {failure}
+        </p>
+      )}
+    </div>
+  );
+};
+
 export const StatePill = ({ state }: { state: string }) => <span class={`pill pill-${state}`}>{state}</span>;
 
 /** `brief`: on the overview the objects are folded to the diff of each. */
@@ -215,6 +242,7 @@ export const SuggestionCard = ({
           </ul>
         </div>
       )}
+      {suggestion.decided_ms != null && suggestion.state !== 'expired' && <TakeBack suggestion={suggestion} />}
       {suggestion.state === 'open' && !abstains && (
         <>
           <Decision suggestion={suggestion} />

@@ -1,39 +1,8 @@
-#include "base/buffer.h"
+/* What a suggestion asks of the simulated mesh. */
 #include "cli/demo.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { ANSWER_BYTES_MAX = 4 << 20 };
-
-static size_t keep(char *data, size_t size, size_t count, void *context) {
-    buffer_t *answer = context;
-    if (size * count > ANSWER_BYTES_MAX - answer->len) return 0; /* ends the transfer */
-    buffer_append(answer, data, size * count);
-    return size * count;
-}
-
-json_t *demo_ask(uint16_t port, const char *path) {
-    char url[200];
-    long status = 0;
-    buffer_t answer = {0};
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/api/v1%s", port, path);
-    CURL *curl = curl_easy_init();
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    CURLcode result = curl_easy_perform(curl);
-    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(curl);
-    json_t *document =
-        result == CURLE_OK && status == 200 ? json_loadb((const char *)answer.data, answer.len, 0, NULL) : NULL;
-    buffer_fini(&answer);
-    return document;
-}
 
 /* Services are told with their namespace in front; a scenario names them without. */
 static const char *bare(const char *service) {

@@ -1,0 +1,299 @@
+/* What is known of a deviation, gathered for explain.h: the range it left, since when, in which versions, what changed
+ * before it, and what speaks against the suspect.
+ *
+ * Two changes are known to the analyzer. A deployment: the suspect's service was there before, a version of it was
+ * first seen shortly before the deviation began, and that version deviates. A resource that ran out: processor or
+ * memory of the suspect filled up no later than the deviation began. */
+#include "analyzer/state.h"
+
+#include "analyzer/phrase.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    RUNNING_BUCKETS = 30,  /* a version that had no request for longer runs no more */
+    OLDER_BUCKETS = 6,     /* a service that was there so long before its version was not new itself */
+    DEPLOYED_BUCKETS = 90, /* a deployment further back explains nothing */
+    ONSET_SLACK_S = 30,    /* how exactly an onset is known: it is the start of the window that showed it */
+    SENTENCE_PART_BYTES = 800
+};
+
+const char *track_signal(const analyzer_t *analyzer, const track_t *track) {
+    static const char *const counted[] = {"errors", "latency", "client latency"};
+    if (track->gauge == NULL) return counted[track->role];
+    return analyzer->shard == NULL ? "gauge" : names_cstr(&analyzer->shard->names, track->gauge->signal);
+}
+
+const char *track_said(const analyzer_t *analyzer, const track_t *track) {
+    return track->role == TRACK_GAUGE_FAILURES ? "errors" : track_signal(analyzer, track);
+}
+
+bool track_is_share(const track_t *track) {
+    return track->role == TRACK_ERRORS || (track->role >= TRACK_GAUGE_FAILURES && track->role < TRACK_GAUGE_OTHER);
+}
+
+bool track_is_felt(const track_t *track) {
+    return track->role != TRACK_GAUGE_SATURATION && track->role != TRACK_GAUGE_OTHER;
+}
+
+static const char *name_or_null(const analyzer_t *analyzer, uint32_t id) {
+    return id == NAME_NONE ? NULL : names_cstr(&analyzer->shard->names, id);
+}
+
+static explain_unit_t unit_of(const track_t *track) {
+    if (track_is_share(track)) return UNIT_RATIO;
+    return track->role == TRACK_GAUGE_OTHER ? UNIT_NONE : UNIT_SECONDS;
+}
+
+static double history_of(const subject_t *subject, const track_t *track) {
+    if (track->gauge != NULL) return track->gauge->count;
+    double buckets = subject->flow->buckets;
+    for (uint32_t i = 0; i < subject->flow->recent_count; i++)
+        if (!subject->flow->recent[i].suspicious && !subject->flow->recent[i].held) buckets++;
+    return buckets;
+}
+
+/* --- versions --- */
+
+/* Whether a version shows what `like` shows of its service: by its own track, or, since a version that was bad from the
+ * start deviates from no past of its own, by the range that is expected of the service. */
+static bool version_shows(const subject_t *version, const track_t *like, uint64_t incident) {
+    for (uint32_t t = 0; t < version->track_count; t++)
+        if (version->tracks[t].role == like->role && version->tracks[t].trouble.incident == incident) return true;
+    if (version->flow == NULL || like->gauge != NULL || like->role == TRACK_CLIENT_LATENCY) return false;
+    double requests = 0, errors = 0;
+    histogram_t latencies = {{0}};
+    for (uint32_t i = 0; i < version->flow->recent_count; i++) {
+        requests += version->flow->recent[i].requests;
+        errors += version->flow->recent[i].errors;
+        histogram_add(&latencies, &version->flow->recent[i].server);
+    }
+    if (like->role == TRACK_ERRORS) return requests > 0 && errors / requests > like->trouble.high;
+    double median = histogram_quantile(&latencies, 0.5);
+    return !isnan(median) && median > like->trouble.high;
+}
+
+/* Whether a version could show it: calls to it have a caller's view only together. */
+static bool comparable(const subject_t *version, const track_t *like) {
+    if (like->gauge == NULL) return version->flow != NULL && like->role != TRACK_CLIENT_LATENCY;
+    for (uint32_t t = 0; t < version->track_count; t++)
+        if (version->tracks[t].gauge != NULL && version->tracks[t].gauge->signal == like->gauge->signal) return true;
+    return false;
+}
+
+static bool runs(const analyzer_t *analyzer, const subject_t *version, uint32_t service) {
+    return version->key.kind == ENTITY_VERSION && version->key.service == service &&
+           analyzer->last_bucket - version->last_bucket <= RUNNING_BUCKETS;
+}
+
+/* Counts the running versions of a service and those that show it; returns one of these, NULL when there is none. */
+static const subject_t *count_versions(const analyzer_t *analyzer, const track_t *like, uint32_t service,
+                                       explanation_t *said) {
+    const subject_t *shows = NULL;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *version = &analyzer->subjects[i];
+        if (!runs(analyzer, version, service) || !comparable(version, like)) continue;
+        said->versions++;
+        if (!version_shows(version, like, like->trouble.incident)) continue;
+        said->versions_affected++;
+        shows = version;
+    }
+    return shows;
+}
+
+/* --- what changed --- */
+
+static bool deployed(const analyzer_t *analyzer, const subject_t *version, int64_t began_ns, account_t *out) {
+    subject_key_t key = {.kind = ENTITY_SERVICE, .service = version->key.service};
+    uint32_t service = subject_find(analyzer, &key);
+    if (service == NO_INDEX || version->first_bucket == INT64_MIN) return false;
+    int64_t older = analyzer->subjects[service].first_bucket, first_ns = version->first_bucket * BUCKET_NS;
+    if (older == INT64_MIN || version->first_bucket - older < OLDER_BUCKETS) return false;
+    double before_s = (double)(began_ns - first_ns) * 1e-9;
+    if (before_s < -ONSET_SLACK_S || before_s > DEPLOYED_BUCKETS * (double)BUCKET_SECONDS) return false;
+    phrase_t first;
+    (void)snprintf(out->cause, sizeof out->cause, "the deployment of version %s of %s, first seen %s",
+                   names_cstr(&analyzer->shard->names, version->key.part),
+                   names_cstr(&analyzer->shard->names, version->key.service), phrase_time(&first, first_ns));
+    out->said.cause_kind = "deploy";
+    return true;
+}
+
+/* A track of the suspect's own resources that deviates in the incident. */
+static const track_t *next_resource(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
+                                    uint32_t *subject, uint32_t *track) {
+    for (; *subject < analyzer->subject_count; (*subject)++, *track = 0) {
+        const subject_t *at = &analyzer->subjects[*subject];
+        if (at->key.service != service) continue;
+        while (*track < at->track_count) {
+            const track_t *candidate = &at->tracks[(*track)++];
+            bool filled = candidate->role == TRACK_GAUGE_SATURATION || candidate->role == TRACK_GAUGE_PROCESSOR;
+            if (filled && candidate->trouble.incident == incident->id) return candidate;
+        }
+    }
+    return NULL;
+}
+
+static bool said_itself(const explanation_t *said, const analyzer_t *analyzer, const track_t *track) {
+    return strcmp(said->signal, track_said(analyzer, track)) == 0;
+}
+
+static bool ran_out(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, int64_t began_ns,
+                    account_t *out) {
+    uint32_t subject = 0, at = 0;
+    for (const track_t *track; (track = next_resource(analyzer, incident, blame->service, &subject, &at)) != NULL;) {
+        double slack_s = fmax(ONSET_SLACK_S, track->gauge->period_s);
+        if (said_itself(&out->said, analyzer, track)) continue; /* nothing is its own cause */
+        if ((double)(track->trouble.onset_ns - began_ns) * 1e-9 > slack_s) continue;
+        phrase_t seen, low, high;
+        (void)snprintf(out->cause, sizeof out->cause, "%s of %s at %s, expected %s–%s", track_signal(analyzer, track),
+                       names_cstr(&analyzer->shard->names, blame->service),
+                       phrase_share(&seen, track->trouble.observed), phrase_share(&low, track->trouble.low),
+                       phrase_share(&high, track->trouble.high));
+        out->said.cause_kind = "saturation";
+        return true;
+    }
+    return false;
+}
+
+/* --- evidence --- */
+
+static void add_evidence(account_t *out, const char *text) {
+    if (out->said.evidence_count == EXPLAIN_EVIDENCE_MAX) return;
+    (void)snprintf(out->evidence[out->said.evidence_count++], EXPLAIN_EVIDENCE_BYTES, "%s", text);
+}
+
+static void add_deviation(const analyzer_t *analyzer, uint32_t subject, uint32_t track, account_t *out) {
+    char text[EXPLAIN_EVIDENCE_BYTES];
+    explanation_t said = {0};
+    account_figures(analyzer, subject, track, &said);
+    explain_deviation(&said, text, sizeof text);
+    add_evidence(out, text);
+}
+
+/* Onset of what a service shows in the incident; INT64_MAX when it shows nothing. */
+static int64_t onset_of(const analyzer_t *analyzer, uint64_t incident, uint32_t service) {
+    int64_t onset = INT64_MAX;
+    for (uint32_t i = 0; i < analyzer->subject_count; i++) {
+        const subject_t *subject = &analyzer->subjects[i];
+        for (uint32_t t = 0; subject->key.service == service && t < subject->track_count; t++) {
+            const trouble_t *trouble = &subject->tracks[t].trouble;
+            if (trouble->incident == incident && trouble->onset_ns < onset) onset = trouble->onset_ns;
+        }
+    }
+    return onset;
+}
+
+static void add_onset(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out) {
+    char text[SENTENCE_PART_BYTES];
+    phrase_t when, after;
+    int64_t onset = onset_of(analyzer, incident->id, blame->service);
+    if (onset == INT64_MAX) return;
+    double late_s = (double)(onset - incident->first_failure_ns) * 1e-9;
+    if (late_s < (double)BUCKET_SECONDS)
+        (void)snprintf(text, sizeof text, "it deviates since %s, no later than anything else in the incident",
+                       phrase_time(&when, onset));
+    else
+        (void)snprintf(text, sizeof text, "it deviates since %s, %s after the first in the incident",
+                       phrase_time(&when, onset), phrase_seconds(&after, late_s));
+    add_evidence(out, text);
+}
+
+static void add_parts(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out) {
+    char text[SENTENCE_PART_BYTES];
+    phrase_t share, lost;
+    const track_t *track = &analyzer->subjects[blame->subject].tracks[blame->track];
+    double explained = culprit_explained(analyzer, incident, blame->service, track);
+    if (!isnan(explained) && track->role <= TRACK_GAUGE_FAILURES && track->role != TRACK_CLIENT_LATENCY) {
+        (void)snprintf(text, sizeof text, "what it calls explains %s of it", phrase_share(&share, explained));
+        add_evidence(out, text);
+    }
+    if (blame->network > 0 && track->role == TRACK_CLIENT_LATENCY) {
+        (void)snprintf(text, sizeof text,
+                       "callers wait %s longer than usual, and longer than the service itself needs to answer: the "
+                       "time is lost on the way or in a queue before it",
+                       phrase_seconds(&lost, track->trouble.excess));
+        add_evidence(out, text);
+    }
+}
+
+static void add_resources(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame,
+                          account_t *out) {
+    uint32_t subject = 0, at = 0;
+    const char *told = track_signal(analyzer, &analyzer->subjects[blame->subject].tracks[blame->track]);
+    for (const track_t *track; (track = next_resource(analyzer, incident, blame->service, &subject, &at)) != NULL;) {
+        if (strcmp(told, track_signal(analyzer, track)) == 0) continue; /* the service's, and again its instance's */
+        told = track_signal(analyzer, track);
+        add_deviation(analyzer, subject, at - 1, out);
+    }
+}
+
+static void add_versions(const analyzer_t *analyzer, const explanation_t *counted, const subject_t *shows,
+                         account_t *out) {
+    char text[SENTENCE_PART_BYTES];
+    if (shows == NULL || counted->versions < 2 || counted->versions_affected == counted->versions) return;
+    (void)snprintf(text, sizeof text, "%u of %u versions show%s %s", counted->versions_affected, counted->versions,
+                   counted->versions_affected == 1 ? "s it:" : " it, among them",
+                   names_cstr(&analyzer->shard->names, shows->key.part));
+    add_evidence(out, text);
+}
+
+static void suspect_evidence(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame,
+                             account_t *out) {
+    explanation_t counted = {0};
+    const track_t *track = &analyzer->subjects[blame->subject].tracks[blame->track];
+    const subject_t *shows = count_versions(analyzer, track, blame->service, &counted);
+    int64_t began_ns = onset_of(analyzer, incident->id, blame->service);
+    add_deviation(analyzer, blame->subject, blame->track, out);
+    add_onset(analyzer, incident, blame, out);
+    add_parts(analyzer, incident, blame, out);
+    add_resources(analyzer, incident, blame, out);
+    add_versions(analyzer, &counted, shows, out);
+    if (began_ns == INT64_MAX) return;
+    if (shows != NULL && deployed(analyzer, shows, began_ns, out))
+        add_evidence(out, out->cause);
+    else if (!ran_out(analyzer, incident, blame, began_ns, out))
+        return;
+    out->said.cause_text = out->cause;
+}
+
+void account_figures(const analyzer_t *analyzer, uint32_t index, uint32_t t, explanation_t *said) {
+    const subject_t *subject = &analyzer->subjects[index];
+    const track_t *track = &subject->tracks[t];
+    const trouble_t *trouble = &track->trouble;
+    bool instance = subject->key.kind == ENTITY_INSTANCE;
+    said->kind = entity_kind_names[subject->key.kind];
+    said->service = name_or_null(analyzer, subject->key.service);
+    said->caller = name_or_null(analyzer, subject->key.caller);
+    said->version = name_or_null(analyzer, instance ? subject->key.version : subject->key.part);
+    said->instance = instance ? name_or_null(analyzer, subject->key.part) : NULL;
+    said->signal = track_said(analyzer, track);
+    said->unit = unit_of(track);
+    said->seen = trouble->observed;
+    said->low = trouble->low;
+    said->high = trouble->high;
+    said->requests = trouble->requests;
+    said->window_s = trouble->window_s;
+    said->history_windows = history_of(subject, track);
+    said->began_ns = trouble->onset_ns;
+}
+
+void account_suspect(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out) {
+    out->said = (explanation_t){.evidence = out->evidence};
+    account_figures(analyzer, blame->subject, blame->track, &out->said);
+    suspect_evidence(analyzer, incident, blame, out);
+}
+
+void account_deviation(const analyzer_t *analyzer, const incident_t *incident, uint32_t subject, uint32_t track,
+                       account_t *out) {
+    out->said = (explanation_t){.evidence = out->evidence};
+    account_figures(analyzer, subject, track, &out->said);
+    const track_t *shown = &analyzer->subjects[subject].tracks[track];
+    (void)count_versions(analyzer, shown, analyzer->subjects[subject].key.service, &out->said);
+    if (incident->suspect_count > 0)
+        suspect_evidence(analyzer, incident, &incident->suspects[0], out);
+    else
+        add_deviation(analyzer, subject, track, out);
+    if (!incident->established) out->said.cause_kind = out->said.cause_text = NULL;
+}
