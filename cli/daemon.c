@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/answering.h"
+#include "cli/cluster.h"
 #include "cli/pipeline.h"
 #include "collector/journal/journal.h"
 #include "collector/receive/receiver.h"
@@ -23,6 +24,7 @@ struct daemon {
     const clock_source_t *clock;
     counters_t counters;
     pipeline_t pipeline;
+    cluster_t cluster;
     store_t *store;
     journal_t *journal;
     otlp_out_t *forward;
@@ -40,6 +42,7 @@ struct daemon {
     _Atomic uint64_t folded, checkpoint_position, checkpoints;
     _Atomic int64_t event_ns, checkpoint_ns;
     _Atomic bool stopping, stalled; /* stalled: the store cannot write */
+    _Atomic bool refused;           /* Kafka refused for good what a worker has to say */
 };
 
 /* --- what the fold and the analyzer tell goes to the store --- */
@@ -78,7 +81,9 @@ static void on_suggestion(void *context, uint64_t suggestion, uint64_t incident,
 /* --- the folding thread --- */
 
 static void fold_one(daemon_t *daemon, const journal_record_t *record) {
-    if (record->kind == JOURNAL_TICK) {
+    if (daemon->cluster.role != ROLE_IS_ALL) {
+        cluster_record(&daemon->cluster, record);
+    } else if (record->kind == JOURNAL_TICK) {
         fold_tick(daemon->pipeline.fold, record->arrival_ns);
     } else if (record->kind < OTLP_KINDS) {
         err_t err = fold_record(daemon->pipeline.fold, (otlp_kind_t)record->kind, record->arrival_ns, record->payload);
@@ -87,25 +92,28 @@ static void fold_one(daemon_t *daemon, const journal_record_t *record) {
                       (unsigned long long)record->position, err_text(err));
     }
     daemon->folded = record->next;
-    daemon->event_ns = fold_event_ns(daemon->pipeline.fold);
+    daemon->event_ns = cluster_event_ns(&daemon->cluster);
     if (record->next >= daemon->replay_until && record->position < daemon->replay_until) log_info("journal replayed");
 }
 
 static err_t checkpoint(daemon_t *daemon) {
     fold_t *fold = daemon->pipeline.fold;
-    buffer_t fold_state = {0}, analyzer_state = {0}, journal_state = {0};
+    buffer_t fold_state = {0}, analyzer_state = {0}, journal_state = {0}, cluster_state = {0};
     fold_save(fold, &fold_state);
     pipeline_save_analyzer(&daemon->pipeline, &analyzer_state);
     journal_save(daemon->journal, &journal_state);
+    cluster_save(&daemon->cluster, &cluster_state);
     store_state_t states[] = {{"fold", buffer_slice(&fold_state)},
                               {"analyzer", buffer_slice(&analyzer_state)},
                               {"journal", buffer_slice(&journal_state)},
+                              {"cluster", buffer_slice(&cluster_state)},
                               {NULL, {NULL, 0}}};
     err_t err = store_checkpoint(daemon->store, fold_shard(fold), daemon->folded, fold_closed_before(fold),
-                                 fold_event_ns(fold), states);
+                                 cluster_event_ns(&daemon->cluster), states);
     buffer_fini(&fold_state);
     buffer_fini(&analyzer_state);
     buffer_fini(&journal_state);
+    buffer_fini(&cluster_state);
     bool failing = err == ERR_IO;
     if (failing && !daemon->stalled)
         log_error("the store cannot write (disk full or failing?); the journal keeps what is acknowledged, the "
@@ -151,7 +159,7 @@ static void nobody_waits(void *context, err_t result) {
 static void tick_when_idle(daemon_t *daemon, int64_t *last_ns) {
     int64_t now = clock_monotonic_ns(daemon->clock);
     int64_t silence_ns = (int64_t)(daemon->config->silence_s * 1e9);
-    if (now - *last_ns < silence_ns || fold_settled(daemon->pipeline.fold)) return;
+    if (now - *last_ns < silence_ns || fold_settled(daemon->pipeline.fold) || !cluster_ticks(&daemon->cluster)) return;
     *last_ns = now;
     buffer_t nothing = {0};
     err_t err =
@@ -197,7 +205,10 @@ static void *fold_thread(void *context) {
     for (bool more = true; more;) {
         /* While the store cannot take what was collected, the rest waits in the journal. */
         bool crowded = store_pending_bytes(daemon->store) > daemon->config->queue_bytes;
-        if (!crowded)
+        daemon->refused = !cluster_turn(&daemon->cluster);
+        if (daemon->refused)
+            more = !daemon->stopping && usleep(100000) == 0;
+        else if (!crowded)
             more = fold_next(daemon, &last_record);
         else if (daemon->stopping && daemon->stalled)
             more = false;
@@ -216,19 +227,26 @@ static void fill_status(void *context, web_status_t *status) {
     uint64_t end = journal_end(daemon->journal), folded = daemon->folded;
     bool replaying = folded < daemon->replay_until;
     err_t journal = journal_state(daemon->journal);
-    *status = (web_status_t){.ready = !replaying && !daemon->stalled && !daemon->stopping && journal == ERR_OK,
+    *status = (web_status_t){.ready = !replaying && !daemon->stalled && !daemon->refused && !daemon->stopping &&
+                                      journal == ERR_OK,
                              .journal_end = end,
                              .journal_folded = folded,
                              .journal_behind_bytes = end > folded ? end - folded : 0,
                              .event_ns = daemon->event_ns,
                              .checkpoint_position = daemon->checkpoint_position,
                              .checkpoint_count = daemon->checkpoints,
+                             .role = cluster_role_name(&daemon->cluster),
+                             .partitions = daemon->cluster.partitions,
+                             .complete_ns = daemon->cluster.complete_ns,
+                             .settled = daemon->cluster.settled,
                              .checkpoint_age_s = -1};
     if (daemon->checkpoint_ns > 0)
         status->checkpoint_age_s = (double)(clock_monotonic_ns(daemon->clock) - daemon->checkpoint_ns) * 1e-9;
     const char *reason = "";
     if (daemon->stopping)
         reason = "shutting down";
+    else if (daemon->refused)
+        reason = "Kafka refused what this worker says; see the log, restart";
     else if (daemon->stalled)
         reason = "the store cannot write; see the log";
     else if (replaying)
@@ -274,6 +292,8 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
     if (err == ERR_OK && state.len > 0) err = fold_load(fold, state);
     if (err == ERR_OK) err = store_state(daemon->store, "analyzer", &state);
     if (err == ERR_OK && state.len > 0) err = analyzer_load(daemon->pipeline.analyzer, state);
+    if (err == ERR_OK) err = store_state(daemon->store, "cluster", &state);
+    if (err == ERR_OK) err = cluster_load(&daemon->cluster, state);
     if (err == ERR_OK) err = answering_init(&daemon->answering, &daemon->pipeline, daemon->store, daemon->clock);
     if (err != ERR_OK)
         (void)snprintf(why, why_size,
@@ -281,7 +301,7 @@ static err_t recover(daemon_t *daemon, uint64_t *position, char *why, size_t why
                        "this one away",
                        daemon->config->data, err_text(err));
     daemon->folded = daemon->checkpoint_position = *position;
-    daemon->event_ns = fold_event_ns(fold);
+    daemon->event_ns = fold_event_ns(daemon->pipeline.fold);
     return err;
 }
 
@@ -307,6 +327,13 @@ static err_t checkpoint_for_journal(void *context) {
     return checkpoint_now(context);
 }
 
+/* Nothing new, nothing to write: also when all is being closed, behind the last checkpoint. */
+static err_t checkpoint_for_worker(void *context) {
+    daemon_t *daemon = context;
+    if (daemon->folded == store_position(daemon->store)) return ERR_OK;
+    return daemon->stopping ? ERR_IO : checkpoint_now(daemon);
+}
+
 static err_t open_kafka(daemon_t *daemon, uint64_t position, char *why, size_t why_size) {
     const config_t *c = daemon->config;
     slice_t state;
@@ -323,6 +350,7 @@ static err_t open_kafka(daemon_t *daemon, uint64_t position, char *why, size_t w
                                       .request_bytes = c->request_bytes,
                                       .checkpoint = checkpoint_for_journal,
                                       .context = daemon};
+    cluster_configure(&daemon->cluster, &journal);
     return journal_open_kafka(&journal, position, state, &daemon->counters, &daemon->journal, why, why_size);
 }
 
@@ -330,6 +358,7 @@ static err_t open_journal(daemon_t *daemon, uint64_t position, char *why, size_t
     bool kafka = slice_is(slice_text(daemon->config->journal_kind), "kafka");
     err_t err = kafka ? open_kafka(daemon, position, why, why_size) : open_local(daemon, position, why, why_size);
     /* What others keep is no replay of our own: we are ready to take more in. */
+    if (err == ERR_OK) cluster_attach(&daemon->cluster, daemon->journal);
     if (err == ERR_OK) daemon->replay_until = kafka ? position : journal_end(daemon->journal);
     return err;
 }
@@ -409,6 +438,10 @@ static err_t start_web(daemon_t *daemon, char *why, size_t why_size) {
         .scraper = daemon->scraper,
         .status = {.context = daemon, .fill = fill_status, .band = fill_band, .record = fill_record},
         .answers = {.context = &daemon->answering, .give = answering_give, .revoke = answering_revoke}};
+    if (daemon->cluster.role == ROLE_IS_VIEW) {
+        context.nodes.context = &daemon->cluster;
+        context.nodes.each = cluster_nodes;
+    }
     return web_start(&web, &context, &daemon->web, why, why_size);
 }
 
@@ -417,7 +450,11 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
         .context = daemon, .anomaly = on_anomaly, .incident = on_incident, .suggestion = on_suggestion};
     fold_sink_t sink = {.context = daemon, .request = on_request, .span = daemon->config->spans_store ? on_span : NULL};
     uint64_t position = 0;
-    err_t err = pipeline_init(&daemon->pipeline, daemon->config, &daemon->counters, analysis, sink, why, why_size);
+    err_t err = cluster_init(&daemon->cluster, daemon->config, daemon->clock, &daemon->counters, why, why_size);
+    if (err == ERR_OK)
+        err = pipeline_init(&daemon->pipeline, daemon->config, &daemon->counters, analysis, sink, why, why_size);
+    if (err == ERR_OK)
+        err = cluster_start(&daemon->cluster, &daemon->pipeline, sink, checkpoint_for_worker, why, why_size);
     if (err == ERR_OK) err = read_scrape(daemon, why, why_size);
     if (err == ERR_OK) err = open_store(daemon, why, why_size);
     if (err == ERR_OK) err = recover(daemon, &position, why, why_size);
@@ -435,6 +472,7 @@ static err_t start_all(daemon_t *daemon, char *why, size_t why_size) {
         return ERR_NOMEM;
     }
     daemon->folding = true;
+    if (daemon->cluster.role == ROLE_IS_VIEW) return ERR_OK; /* what it takes in comes from workers */
     err = start_receiver(daemon, otlp_http_start, "listen.otlp_http", daemon->config->listen_otlp_http, &daemon->http,
                          why, why_size);
     if (err == ERR_OK)
@@ -485,6 +523,7 @@ void daemon_stop(daemon_t *daemon) {
     if (daemon->forward != NULL) otlp_out_stop(daemon->forward);
     if (daemon->journal != NULL) journal_close(daemon->journal);
     if (daemon->store != NULL) store_close(daemon->store);
+    cluster_fini(&daemon->cluster);
     answering_fini(&daemon->answering);
     pipeline_fini(&daemon->pipeline);
     free(daemon->dialect_names);
