@@ -34,19 +34,19 @@ LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
 Q      := $(if $(V),,@)
 SAY     = @$(if $(V),:,printf '  %-5s %s\n') # $(SAY) WORD FILE
 
-FOLDERS := base $(addprefix collector/,rollup dialect fold journal receive scrape store) analyzer analyzer/series analyzer/routing \
+FOLDERS := base $(addprefix collector/,rollup dialect fold journal cluster receive scrape store) analyzer analyzer/series analyzer/routing \
            analyzer/simulate exporters web cli
 SOURCES := $(filter-out cli/main.c,$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(BUILD)/generated/otlp.pb-c.o $(BUILD)/generated/assets.o
 LIBRARY := $(BUILD)/libseismesh.a
 UNIT    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests -name 'test_*.c'))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick scrape_parse scrape_targets)
+BENCH   := $(addprefix $(BUILD)/tests/bench/,loadgen sink fold_alone tick kafka_fill scrape_parse scrape_targets)
 BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender_http.c sender_grpc.c)
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
+.PHONY: all run run-cluster test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -55,6 +55,11 @@ run: ## install what is missing, build, run with a recorded incident and a livin
 	@./packages.sh run
 	@$(MAKE) --no-print-directory -j2 all
 	@datasets/demo.sh $(BUILD)/seismesh
+
+run-cluster: ## a Kafka broker, three workers and a view on this machine, with a simulated shop (Ctrl-C stops all)
+	@./packages.sh run
+	@$(MAKE) --no-print-directory -j2 all
+	@datasets/cluster.sh $(BUILD)/seismesh
 
 test: ## install what tests need, build, run everything; ends with "N passed, N failed"
 	@./packages.sh test

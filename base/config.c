@@ -55,6 +55,9 @@ static const rule_t rules[] = {
     {.path = "listen.otlp_http", .address_or_empty = true},
     {.path = "listen.web", .address = true},
     {.path = "durability", .choices = "disk|process"},
+    {.path = "role", .choices = "all|worker|view"},
+    {.path = "cluster.pairing_seconds", .low = 0, .high = 600},
+    {.path = "cluster.keep_seconds", .low = 1, .high = 3600},
     {.path = "journal.kind", .choices = "local|kafka"},
     {.path = "routing.language",
      .choices =

@@ -18,6 +18,9 @@
     X(text, listen_web, "listen.web", "127.0.0.1:7117", "address of the page, the API and /metrics")                   \
     X(text, listen_web_names, "listen.web_names", "",                                                                  \
       "further host names that page and API may be called by, such as seismesh.observability, separated by commas")    \
+    X(text, role, "role", "all",                                                                                       \
+      "all: everything in one process; worker: folds its share of Kafka's partitions for the views; view: analyzer, "  \
+      "page and API over what all workers say")                                                                        \
     X(text, web_notice, "web.notice", "",                                                                              \
       "shown at the top of every page, such as 'staging' or 'demo data'; empty = off")                                 \
     X(text, data, "data", "./seismesh-data", "data directory")                                                         \
@@ -62,6 +65,16 @@
     X(text, kafka_topic_spans, "kafka.topic_spans", "otlp_spans", "topic of trace requests")                           \
     X(text, kafka_topic_metrics, "kafka.topic_metrics", "otlp_metrics", "topic of metric requests")                    \
     X(text, kafka_topic_logs, "kafka.topic_logs", "otlp_logs", "topic of log requests")                                \
+    X(text, kafka_topic_rollups, "kafka.topic_rollups", "seismesh_rollups",                                            \
+      "topic in which workers tell views what they counted; one partition, compacted")                                 \
+    X(text, kafka_topic_state, "kafka.topic_state", "seismesh_state",                                                  \
+      "topic in which workers keep the states of their partitions; one partition, compacted")                          \
+    X(seconds, cluster_pairing_s, "cluster.pairing_seconds", "1",                                                      \
+      "how long a span waits in its own partition for its other half; then it is paired by the view")                  \
+    X(seconds, cluster_keep_s, "cluster.keep_seconds", "10",                                                           \
+      "the state of a partition is kept so often; what came since is folded again when its worker is gone")            \
+    X(text, cluster_url, "cluster.url", "",                                                                            \
+      "of a worker: where views reach its API, to ask for traces; empty = http:// and listen.web")                     \
     X(text, kafka_properties, "kafka.properties", "",                                                                  \
       "further settings of librdkafka: NAME=VALUE; NAME=VALUE (security.protocol=ssl; ssl.ca.location=/etc/ca.pem)")   \
     X(text, forward_otlp_url, "forward.otlp_url", "",                                                                  \

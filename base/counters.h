@@ -115,6 +115,10 @@
     X(SCRAPE_NOT_JOURNALED, "scrape_failures", "reason=\"journal\"", "Scrapes that brought nothing, by reason.")       \
     X(SCRAPE_UNUSABLE, "dropped_series", "reason=\"scrape_unusable\"", "Series of scraped pages that cannot be used.") \
     X(SCRAPE_DISCOVERY, "scrape_discovery_failures", "", "Times that discovery of targets said what is wrong.")        \
+    X(CLUSTER_ITEMS, "cluster_items", "what=\"taken\"", "What workers said, in a view.")                               \
+    X(CLUSTER_REPEATED, "cluster_items", "what=\"repeated\"", "What workers said, in a view.")                         \
+    X(CLUSTER_MISSING, "cluster_items", "what=\"missing\"", "What workers said, in a view.")                           \
+    X(CLUSTER_FOUND, "cluster_items", "what=\"found_late\"", "What workers said, in a view.")                          \
     X(API_REQUESTS, "api_requests", "", "Requests to the page and API.")                                               \
     X(API_ERRORS, "api_errors", "", "API requests answered with an error.")                                            \
     COUNTER_MESH_ITEMS(X, MESH_ISTIO, "istio")                                                                         \

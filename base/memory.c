@@ -24,7 +24,7 @@ void *memory_resize(void *memory, size_t size) {
 
 void memory_keep_freed(void) {
     (void)mallopt(M_TRIM_THRESHOLD, 16 << 20);
-    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20); /* no longer found by itself, once the other is set */
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20); /* no longer found by itself, once the other is set */
 }
 
 char *memory_text(const char *text) {

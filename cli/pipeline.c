@@ -33,7 +33,7 @@ static int64_t ns(double seconds) {
     return (int64_t)(seconds * 1e9);
 }
 
-static fold_config_t fold_config_of(const config_t *config) {
+fold_config_t pipeline_fold_config(const config_t *config) {
     fold_config_t fold;
     fold_config_defaults(&fold);
     fold.shard.names = (uint32_t)config->names;
@@ -70,7 +70,7 @@ err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *co
     pipeline->splitter = splitter;
     fold_sink_t inner = {
         .context = splitter, .request = pass_request, .span = sink.span == NULL ? NULL : pass_span, .closed = analyze};
-    fold_config_t fold = fold_config_of(config);
+    fold_config_t fold = pipeline_fold_config(config);
     pipeline->fold = fold_new(&fold, pipeline->dialects, counters, inner);
     return ERR_OK;
 }

@@ -21,6 +21,9 @@ typedef struct {
  * what is wrong in `dialects:`). */
 err_t pipeline_init(pipeline_t *pipeline, const config_t *config, counters_t *counters, analyzer_sink_t analysis,
                     fold_sink_t sink, char *why, size_t why_size);
+/* The settings of its fold, for others like it. */
+fold_config_t pipeline_fold_config(const config_t *config);
+
 void pipeline_fini(pipeline_t *pipeline);
 
 /* As analyzer_band, from any thread. */

@@ -28,6 +28,8 @@ static void say_where(const daemon_t *daemon, const config_t *config) {
     if (daemon_port_grpc(daemon) != 0) log_info("OTLP/gRPC on %s", config->listen_otlp_grpc);
     if (daemon_port_http(daemon) != 0) log_info("OTLP/HTTP on %s", config->listen_otlp_http);
     log_info("data in %s, durability %s", config->data, config->durability);
+    if (strcmp(config->role, "all") != 0)
+        log_info("role %s: Kafka at %s, group %s", config->role, config->kafka_brokers, config->kafka_group);
     const char *colon = strrchr(config->listen_web, ':');
     log_info("page and API at http://%.*s:%u/", (int)(colon - config->listen_web), config->listen_web,
              daemon_port_web(daemon));

@@ -181,6 +181,12 @@ static json_t *data_directory(const char *store_path) {
     return text;
 }
 
+static json_t *cluster_document(const web_status_t *now) {
+    if (now->role == NULL) return json_null();
+    return json_pack("{ss,sI,so,sb}", "role", now->role, "partitions", (json_int_t)now->partitions, "complete_ms",
+                     value_ms(now->complete_ns), "settled", now->settled);
+}
+
 /* When the first verdict is due, in event time, if data go on coming; null when nothing has come or all is learned. */
 static json_t *first_verdict(const web_status_t *now) {
     if (now->learning_done || now->learning_have_buckets == 0 || now->event_ns == INT64_MIN) return json_null();
@@ -190,7 +196,7 @@ static json_t *first_verdict(const web_status_t *now) {
 
 json_t *document_status(web_t *web, query_t *query) {
     const web_context_t *context = &web->context;
-    web_status_t now = {.event_ns = INT64_MIN, .checkpoint_age_s = -1};
+    web_status_t now = {.event_ns = INT64_MIN, .complete_ns = INT64_MIN, .checkpoint_age_s = -1};
     context->status.fill(context->status.context, &now);
     query_status_t store = {.event_ns = INT64_MIN, .first_ns = INT64_MIN};
     err_t err = query_status(query, &store);
@@ -206,6 +212,7 @@ json_t *document_status(web_t *web, query_t *query) {
                         json_pack("{sI,sI,sI}", "end", (json_int_t)now.journal_end, "folded",
                                   (json_int_t)now.journal_folded, "behind_bytes",
                                   (json_int_t)now.journal_behind_bytes));
+    json_object_set_new(document, "cluster", cluster_document(&now));
     json_object_set_new(document, "store",
                         json_pack("{so,sI,sI,sI,sI,sI}", "directory", data_directory(context->store_path), "bytes",
                                   (json_int_t)store.bytes, "spans", (json_int_t)store.spans, "traces",

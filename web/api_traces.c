@@ -1,9 +1,13 @@
 /* /api/v1/traces and /api/v1/traces/{id}. */
 #include "web/documents.h"
+#include "web/elsewhere.h"
 #include "web/internal.h"
 #include "web/routes.h"
 #include "web/spans.h"
 #include "web/values.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
 
 enum { TRACE_SPANS_MAX = 5000 }; /* of one answer */
 
@@ -51,7 +55,57 @@ static bool read_attributes(web_request_t *request, query_traces_t *ask) {
     return true;
 }
 
+/* NAME=VALUE, escaped, behind what is there. */
+static void add_parameter(buffer_t *path, const char *name, const char *value) {
+    char *escaped = value == NULL ? NULL : curl_easy_escape(NULL, value, 0);
+    if (escaped != NULL) buffer_format(path, "&%s=%s", name, escaped);
+    curl_free(escaped);
+}
+
+/* The same question for the workers, with the range that it has here. */
+static void path_for_others(web_request_t *request, buffer_t *path) {
+    static const char *const names[] = {"service", "operation", "min_duration", "max_duration", "error"};
+    slice_t key, value;
+    buffer_format(path, "/api/v1/traces?start=%lld&end=%lld&limit=%u", (long long)request->start_ns,
+                  (long long)request->end_ns, request->limit);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        add_parameter(path, names[i], request_text(request, names[i]));
+    for (uint32_t i = 0; request_attribute(request, i, &key, &value); i++) {
+        buffer_t text = {0};
+        buffer_format(&text, "%.*s:%.*s", (int)key.len, (const char *)key.data, (int)value.len,
+                      (const char *)value.data);
+        buffer_byte(&text, '\0');
+        add_parameter(path, "attribute", (const char *)text.data);
+        buffer_fini(&text);
+    }
+    buffer_byte(path, '\0');
+}
+
+/* A view's list: the newest of each worker's. There is no next page: a worker's cursor means nothing to the others. */
+static void traces_elsewhere(web_request_t *request) {
+    elsewhere_t answers;
+    buffer_t path = {0};
+    bool cut;
+    path_for_others(request, &path);
+    elsewhere_ask(request->context, (const char *)path.data, &answers);
+    json_t *traces = elsewhere_traces(&answers, request->limit, &cut);
+    if (answers.count == 0 && answers.silent > 0)
+        answer_error(request, 503, "node_silent", NULL, "The worker at %s does not answer; spans are kept there.",
+                     answers.silent_url);
+    else
+        answer_json(request, 200,
+                    json_pack("{sO,sn,sI,sb}", "traces", traces, "next", "searched",
+                              (json_int_t)json_array_size(traces), "complete", !cut));
+    json_decref(traces);
+    elsewhere_fini(&answers);
+    buffer_fini(&path);
+}
+
 void api_traces(web_request_t *request) {
+    if (request->context->nodes.each != NULL && !request->relayed) {
+        traces_elsewhere(request);
+        return;
+    }
     query_traces_t ask = {.start_ns = request->start_ns,
                           .end_ns = request->end_ns,
                           .min_duration_ns = request_duration(request, "min_duration", 0),
@@ -116,10 +170,33 @@ static bool read_trace_id(const char *text, uint8_t id[16]) {
     return true;
 }
 
+static void trace_elsewhere(web_request_t *request) {
+    char path[64];
+    elsewhere_t answers;
+    (void)snprintf(path, sizeof path, "/api/v1/traces/%.32s", request->id);
+    elsewhere_ask(request->context, path, &answers);
+    json_t *trace = elsewhere_trace(&answers);
+    if (trace != NULL)
+        answer_json(request, 200, trace);
+    else if (answers.silent > 0)
+        answer_error(request, 503, "node_silent", NULL,
+                     "The trace is not with the %u workers that answered; %u did not: ask %s%s when it is back.",
+                     answers.asked - answers.silent, answers.silent, answers.silent_url, path);
+    else
+        answer_not_found(request, answers.asked == 0 ? "trace here: no worker that keeps spans has been heard of"
+                                                     : "trace: no worker has it; it never came, or is older than "
+                                                       "spans are kept");
+    elsewhere_fini(&answers);
+}
+
 void api_trace(web_request_t *request) {
     uint8_t id[16];
     if (!read_trace_id(request->id, id)) {
         answer_error(request, 400, "invalid_parameter", "id", "A trace id has 32 hexadecimal digits.");
+        return;
+    }
+    if (request->context->nodes.each != NULL && !request->relayed) {
+        trace_elsewhere(request);
         return;
     }
     trace_view_t view = {span_reader_new(request->context->dialect_set), json_array(), json_object(), false};

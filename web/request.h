@@ -62,6 +62,7 @@ typedef struct web_request {
     const char *values[ROUTE_PARAMETERS_MAX]; /* by position in the route's list; NULL = not given */
     int64_t start_ns, end_ns;
     uint32_t limit;
+    bool relayed; /* another node asks, for somebody else: it is not passed on again */
     answer_t answer;
 } web_request_t;
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "web/assets.h"
+#include "web/elsewhere.h"
 #include "web/encoding.h"
 #include "web/internal.h"
 #include "web/routes.h"
@@ -241,7 +242,10 @@ static enum MHD_Result respond(web_t *web, struct MHD_Connection *connection, co
                                const exchange_t *exchange) {
     http_connection_phase(exchange->peer, &web->connections, PHASE_WAITING);
     counters_add(web->context.counters, COUNTER_API_REQUESTS, 1);
-    web_request_t request = {.web = web, .context = &web->context, .body = buffer_slice(&exchange->body)};
+    web_request_t request = {.web = web,
+                             .context = &web->context,
+                             .body = buffer_slice(&exchange->body),
+                             .relayed = header_of(connection, ELSEWHERE_HEADER) != NULL};
     dispatch(web, connection, method, exchange, &request);
     enum MHD_Result result = send_answer(web, connection, &request.answer);
     if (result == MHD_NO && request.answer.stream) {

@@ -36,6 +36,10 @@ typedef struct {
     double checkpoint_age_s; /* negative: none yet */
     bool learning_done;
     uint64_t learning_have_buckets, learning_need_buckets;
+    const char *role;    /* "worker" or "view"; NULL: the only node */
+    uint32_t partitions; /* folded here (worker), heard of (view) */
+    int64_t complete_ns; /* view: event time that all partitions have passed; INT64_MIN = none */
+    bool settled;        /* view: nothing waits in any partition */
 } web_status_t;
 
 typedef struct {
@@ -80,6 +84,11 @@ typedef struct {
     const struct dialect_set *dialect_set; /* as the fold uses it: who a resource is, for the trace view; may be NULL */
     struct scraper *scraper;               /* NULL: nothing is scraped */
     web_status_source_t status;
+    /* Of a view: the nodes that keep spans. `each` is NULL where spans are kept here. Any thread. */
+    struct {
+        void *context;
+        void (*each)(void *context, void (*node)(void *context, const char *id, const char *url), void *node_context);
+    } nodes;
     web_answers_t answers; /* functions NULL = answers are refused with 503 */
 } web_context_t;
 

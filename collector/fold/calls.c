@@ -195,7 +195,19 @@ static void count_server(fold_t *fold, const half_t *server) {
     count(cell, server, (failure_t)server->failure);
 }
 
+/* Whether calls_peer's answer depends on whom else the mesh knows. */
+static bool peer_depends(const fold_t *fold, const half_t *half) {
+    slice_t name = names_text(&fold->shard.names, half->peer), from = names_text(&fold->shard.names, half->service);
+    return name.len > 0 && from.len > 0 &&
+           ((memchr(from.data, '/', from.len) != NULL && memchr(name.data, '/', name.len) == NULL) ||
+            (memchr(from.data, '@', from.len) != NULL && memchr(name.data, '@', name.len) == NULL));
+}
+
 static void settle_alone(fold_t *fold, const half_t *half) {
+    if (fold->sink.half != NULL) {
+        fold->sink.half(fold->sink.context, half, false);
+        return;
+    }
     if (half->server) {
         counters_add(fold->counters, COUNTER_UNPAIRED_SERVER, 1);
         count_server(fold, half);
@@ -218,7 +230,9 @@ static bool speaks_alone(fold_t *fold, const half_t *half) {
 
 void calls_half(fold_t *fold, const half_t *half, bool alone) {
     if (alone || speaks_alone(fold, half)) {
-        if (half->server)
+        if (fold->sink.half != NULL && !half->server && peer_depends(fold, half))
+            fold->sink.half(fold->sink.context, half, true);
+        else if (half->server)
             count_server(fold, half);
         else
             count_client(fold, half);

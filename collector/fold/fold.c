@@ -60,6 +60,9 @@ shard_t *fold_shard(fold_t *fold) {
 int64_t fold_event_ns(const fold_t *fold) {
     return fold->newest_ns;
 }
+int64_t fold_clock_ns(const fold_t *fold) {
+    return fold->event_ns;
+}
 int64_t fold_closed_before(const fold_t *fold) {
     return fold->closed_before;
 }
@@ -108,8 +111,7 @@ static void close_before(fold_t *fold, int64_t target) {
     shard_close_before(&fold->shard, fold->closed_before);
 }
 
-/* Settles what event time has left behind. */
-static void settle(fold_t *fold) {
+void fold_settle(fold_t *fold) {
     if (fold->event_ns == INT64_MIN) return;
     calls_expire(fold, fold->event_ns - fold->config.pairing_window_ns);
     int64_t target = bucket_of(fold->event_ns - fold->config.grace_ns);
@@ -135,7 +137,7 @@ err_t fold_record(fold_t *fold, otlp_kind_t kind, int64_t arrival_ns, slice_t bo
     err_t err = folders[kind](fold, arrival_ns, body);
     meshes_flush(fold);
     if (arrival_ns > fold->arrival_ns) fold->arrival_ns = arrival_ns;
-    settle(fold);
+    fold_settle(fold);
     return err;
 }
 
@@ -143,7 +145,11 @@ void fold_tick(fold_t *fold, int64_t arrival_ns) {
     if (fold->event_ns == INT64_MIN || arrival_ns <= fold->arrival_ns) return;
     fold->event_ns += arrival_ns - fold->arrival_ns; /* event time runs on at the pace of wall time */
     fold->arrival_ns = arrival_ns;
-    settle(fold);
+    fold_settle(fold);
+}
+
+void fold_dropped(fold_t *fold) {
+    meshes_forget(fold);
 }
 
 void fold_finish(fold_t *fold) {

@@ -8,6 +8,7 @@
 #include "base/counters.h"
 #include "collector/dialect/dialect.h"
 #include "collector/fold/otlp.h"
+#include "collector/fold/pairing.h"
 
 typedef struct {
     shard_limits_t shard;
@@ -40,6 +41,9 @@ typedef struct {
     /* Called once for every closed bucket, in order. Buckets without cells come as NULL; a gap of more than 6
      * minutes is left out (a gap in a recording, not an outage). */
     void (*closed)(void *context, shard_t *shard, int64_t bucket, bucket_t *cells);
+    /* A half of a call that somebody who sees more than this fold has to judge: its other half did not come, or what
+     * its peer is called depends on whom else the mesh knows (`alone`: nobody else reports it). NULL = judged here. */
+    void (*half)(void *context, const half_t *half, bool alone);
 } fold_sink_t;
 
 typedef struct fold fold_t;
@@ -63,7 +67,24 @@ bool fold_settled(const fold_t *fold);
 
 shard_t *fold_shard(fold_t *fold);
 int64_t fold_event_ns(const fold_t *fold);      /* newest event time seen; INT64_MIN before the first */
+int64_t fold_clock_ns(const fold_t *fold);      /* event time, running on with ticks; INT64_MIN before the first */
 int64_t fold_closed_before(const fold_t *fold); /* buckets below this one are closed */
+
+/* Closed buckets were taken out of the shard (shard_drop) before a checkpoint did: what is remembered of them is not
+ * true any more. */
+void fold_dropped(fold_t *fold);
+
+/* --- what other folds have counted is taken in (import.c) --- */
+
+/* Adds a cell of an entity (an id of this fold's shard). ERR_INVALID: the bucket lies in the future; ERR_FULL: more
+ * buckets are open than there are in a day. */
+err_t fold_take_cell(fold_t *fold, uint32_t entity, int64_t bucket, const cell_t *cell, int64_t arrival_ns);
+
+/* Takes a half that another fold gave to its sink; its name ids are this shard's. ERR_INVALID: from the future. */
+err_t fold_take_half(fold_t *fold, const half_t *half, bool alone, int64_t arrival_ns);
+
+/* Everything that ended before `event_ns`, but for stragglers, has been taken: settles what that leaves behind. */
+void fold_advance(fold_t *fold, int64_t event_ns, int64_t arrival_ns);
 
 /* State beyond the shard's names, entities and cells: pending pairs, metric streams, recent requests, event time. */
 void fold_save(const fold_t *fold, buffer_t *out);

@@ -118,7 +118,7 @@ uint32_t pairing_waiting(const pairing_t *pairing) {
     return pairing->waiting;
 }
 
-static void save_half(const half_t *half, buffer_t *out) {
+void half_save(const half_t *half, buffer_t *out) {
     buffer_append(out, half->trace_id, sizeof half->trace_id);
     buffer_append(out, half->call_id, sizeof half->call_id);
     buffer_zigzag(out, half->end_ns);
@@ -142,7 +142,7 @@ static bool load_u32(bytes_t *in, uint32_t *value) {
     return true;
 }
 
-static bool load_half(half_t *half, bytes_t *in) {
+bool half_load(half_t *half, bytes_t *in) {
     slice_t trace, call;
     if (!bytes_take(in, sizeof half->trace_id, &trace) || !bytes_take(in, sizeof half->call_id, &call)) return false;
     memcpy(half->trace_id, trace.data, trace.len);
@@ -159,7 +159,7 @@ static bool load_half(half_t *half, bytes_t *in) {
 void pairing_save(const pairing_t *pairing, buffer_t *out) {
     buffer_varint(out, pairing->waiting);
     for (uint32_t at = pairing->oldest; at != NOBODY; at = pairing->slots[at].newer)
-        save_half(&pairing->slots[at].half, out);
+        half_save(&pairing->slots[at].half, out);
 }
 
 err_t pairing_load(pairing_t *pairing, bytes_t *in) {
@@ -167,7 +167,7 @@ err_t pairing_load(pairing_t *pairing, bytes_t *in) {
     if (!bytes_varint(in, &count) || count > pairing->limit) return ERR_MALFORMED;
     for (; count > 0; count--) {
         half_t half = {0};
-        if (!load_half(&half, in)) return ERR_MALFORMED;
+        if (!half_load(&half, in)) return ERR_MALFORMED;
         wait(pairing, &half, hash_of(&half));
     }
     return ERR_OK;

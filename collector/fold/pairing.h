@@ -44,6 +44,11 @@ bool pairing_expire(pairing_t *pairing, int64_t before_ns, half_t *out);
 
 uint32_t pairing_waiting(const pairing_t *pairing);
 
+/* Wire form of a half: 16 + 8 bytes of ids, zigzag end, zigzag seen, varint duration, service, peer, version, zone,
+ * four bytes (server, failure, protocol, observer), varint retries, request bytes, response bytes. */
+void half_save(const half_t *half, buffer_t *out);
+bool half_load(half_t *half, bytes_t *in); /* false on malformed bytes */
+
 void pairing_save(const pairing_t *pairing, buffer_t *out); /* in order of waiting: canonical */
 err_t pairing_load(pairing_t *pairing, bytes_t *in);        /* ERR_MALFORMED */
 

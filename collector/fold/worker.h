@@ -50,6 +50,9 @@ typedef enum { ADMITTED, TOO_LATE, IN_FUTURE } admission_t;
 /* Says whether something of this event time is counted, and moves event time on. */
 admission_t fold_admit(fold_t *fold, int64_t time_ns, int64_t arrival_ns);
 
+/* Settles what event time has left behind. */
+void fold_settle(fold_t *fold);
+
 err_t fold_spans(fold_t *fold, int64_t arrival_ns, slice_t body);   /* otlp_spans.c */
 err_t fold_metrics(fold_t *fold, int64_t arrival_ns, slice_t body); /* otlp_metrics.c */
 err_t fold_logs(fold_t *fold, int64_t arrival_ns, slice_t body);    /* otlp_logs.c */

@@ -13,8 +13,9 @@
 #include "base/files.h"
 #include "collector/fold/otlp.h"
 
-/* Kinds 0..2 are otlp_kind_t; a tick says that wall time went on. */
-enum { JOURNAL_TICK = 3 };
+/* Kinds 0..2 are otlp_kind_t; a tick says that wall time went on; a rollup is what a worker's fold has to say
+ * (collector/cluster/rollup_log.h). */
+enum { JOURNAL_TICK = 3, JOURNAL_ROLLUP = 4 };
 
 typedef enum { DURABILITY_DISK, DURABILITY_PROCESS } durability_t;
 
@@ -28,13 +29,28 @@ typedef struct {
     const files_t *files;   /* NULL = the machine's own */
 } journal_config_t;
 
+/* Somebody who keeps a state of each partition, elsewhere than in the one state that a checkpoint writes. Called by the
+ * reading thread, within journal_next and journal_close. */
+typedef struct {
+    void *context;
+    /* A partition is ours. `committed` (-1 = nothing) and `note` are what the last member told the group, `oldest` is
+     * the oldest offset there is. Gives the offset at which reading begins; -1: it cannot be read, nothing is. */
+    int64_t (*take)(void *context, const char *topic, int32_t partition, int64_t committed, const char *note,
+                    int64_t oldest);
+    /* Partitions go to other members; `lost`: they are gone already. Then `drop` for each of them. */
+    void (*give_back)(void *context, bool lost);
+    void (*drop)(void *context, const char *topic, int32_t partition);
+} journal_holder_t;
+
 typedef struct {
     const char *brokers; /* "host:9092,host:9092" */
     const char *group;   /* consumer group: its members share the partitions */
     const char *topics[OTLP_KINDS];
-    const char *properties; /* "NAME=VALUE; NAME=VALUE" for librdkafka, "" for none */
-    uint64_t queue_bytes;   /* appended and not yet delivered; and as much fetched and not yet folded */
-    uint64_t request_bytes; /* largest message once it is protobuf */
+    const char *rollups;      /* NULL; else the one topic that is read, instead of those, by a group of one member */
+    journal_holder_t *holder; /* NULL: the state is one */
+    const char *properties;   /* "NAME=VALUE; NAME=VALUE" for librdkafka, "" for none */
+    uint64_t queue_bytes;     /* appended and not yet delivered; and as much fetched and not yet folded */
+    uint64_t request_bytes;   /* largest message once it is protobuf */
     /* Makes a checkpoint of all that was handed out, and waits until it is on disk: partitions are about to go to
      * another member of the group. Called by the reading thread, within journal_next. ERR_OK when it is there. */
     err_t (*checkpoint)(void *context);
@@ -46,6 +62,11 @@ typedef struct {
     uint64_t next;     /* of the one behind it: what a checkpoint stores after folding this one */
     int64_t arrival_ns;
     uint8_t kind;
+    bool json;         /* Kafka: it came as JSON */
+    bool known;        /* Kafka with a holder: a checkpoint of our own had this record already */
+    int32_t partition; /* Kafka: where it comes from; the topic is that of the kind that was appended */
+    uint64_t offset;
+    const char *topic;
     slice_t payload; /* borrowed until the next journal_next */
 } journal_record_t;
 
@@ -90,6 +111,24 @@ err_t journal_open_local(const journal_config_t *config, uint64_t position, cons
  * the group last heard, which may be a checkpoint earlier. */
 err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position, slice_t state, counters_t *counters,
                          journal_t **out, char *why, size_t why_size);
+
+/* How far the holder's state of a partition goes. */
+typedef struct {
+    const char *topic;
+    int32_t partition;
+    int64_t next;
+    char note[64]; /* given to whoever takes the partition next */
+} journal_commit_t;
+
+/* Tells the group. Kafka with a holder; the reading thread. ERR_IO: it was not heard, or did not want to. */
+err_t journal_kafka_commit(journal_t *journal, const journal_commit_t *commits, size_t count);
+
+/* Appends a tick to one partition, so that it is read in its place by whoever folds that partition; `json`: what is in
+ * the topic is JSON. ERR_FULL. Kafka with a holder. */
+err_t journal_kafka_tick(journal_t *journal, const char *topic, int32_t partition, bool json, int64_t arrival_ns);
+
+/* Whether the reader is at the end of a partition, as far as the broker has told. Kafka; the reading thread. */
+bool journal_kafka_at_end(journal_t *journal, const char *topic, int32_t partition);
 
 /* Appends one record; takes the payload's memory over (the buffer is empty afterwards) unless it fails. ERR_FULL: over
  * queue_bytes; ERR_TOO_LARGE: over 1 GiB; ERR_IO: the disk failed before; ERR_CLOSED. `done` (may be NULL) is called

@@ -4,12 +4,12 @@
  * The broker's offsets are not trusted to say what was counted: the offsets that belong to a state are written with it
  * (kafka_offsets.h) and sought when a partition is assigned. The group is told afterwards, for the lag that others
  * watch, and for the member that takes a partition over. A tick is known to this process only: it moves event time on
- * while nothing comes, and is not repeated after a crash. */
+ * while nothing comes, and is not repeated after a crash. Where a holder keeps a state of each partition, its ticks are
+ * empty requests in the partition itself. */
 #include "base/log.h"
 #include "base/memory.h"
 #include "collector/fold/otlp_json.h"
-#include "collector/journal/kafka_offsets.h"
-#include "collector/journal/kafka_producer.h"
+#include "collector/journal/kafka_group.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -17,33 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { COMMITTED_TIMEOUT_MS = 5000, LAG_EVERY = 256, COMPLAIN_EVERY = 1000, PROBE_TIMEOUT_MS = 200 };
-
-typedef struct {
-    journal_t base;
-    counters_t *counters;
-    kafka_producer_t *producer;
-    rd_kafka_t *consumer;
-    char *topics[OTLP_KINDS];
-    uint64_t request_bytes;
-    err_t (*checkpoint)(void *context);
-    void *context;
-    _Atomic int64_t tick_ns; /* 0 = none waits */
-    _Atomic uint64_t end;    /* what was handed out, and the lag in about as many bytes */
-    _Atomic bool unreachable, failed;
-    bool closing;
-
-    /* of the reading thread */
-    bool joined; /* the group has told us which partitions are ours, if any */
-    kafka_offsets_t offsets, released;
-    kafka_snapshots_t snapshots;
-    uint64_t position, handed, handed_bytes, malformed;
-    uint64_t lag; /* messages; at least 1 while it is not known */
-    rd_kafka_message_t *lent;
-    buffer_t mapped; /* of a JSON message */
-    int64_t probed_s;
-    uint32_t polled;
-} kafka_t;
+enum { LAG_EVERY = 256, COMPLAIN_EVERY = 1000, PROBE_TIMEOUT_MS = 200 };
 
 /* ---- appenders ---- */
 
@@ -57,81 +31,7 @@ static err_t kafka_append(journal_t *journal, uint8_t kind, int64_t arrival_ns, 
     return ERR_OK;
 }
 
-/* ---- partitions come and go ---- */
-
-/* Where each partition goes on: what our own state says, or the group when another member was further since. */
-static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
-    rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(partitions);
-    rd_kafka_resp_err_t error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_warn("kafka: the group's offsets are not known (%s): going on from our own", rd_kafka_err2str(error));
-    for (int i = 0; i < partitions->cnt; i++) {
-        rd_kafka_topic_partition_t *one = &partitions->elems[i];
-        const kafka_offset_t *own = kafka_offsets_find(&kafka->offsets, one->topic, one->partition);
-        int64_t next = own != NULL ? own->next : -1;
-        if (error == RD_KAFKA_RESP_ERR_NO_ERROR && told->elems[i].offset > next) next = told->elems[i].offset;
-        one->offset = next >= 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
-        if (next >= 0) (void)kafka_offsets_set(&kafka->offsets, one->topic, one->partition, next);
-        log_info("kafka: %s/%d from offset %" PRId64, one->topic, (int)one->partition, next < 0 ? 0 : next);
-    }
-    rd_kafka_topic_partition_list_destroy(told);
-}
-
-/* Tells the group how far `offsets` go, for the partitions that are ours. */
-static void commit(kafka_t *kafka, const kafka_offsets_t *offsets, bool wait) {
-    rd_kafka_topic_partition_list_t *ours = NULL;
-    if (rd_kafka_assignment(kafka->consumer, &ours) != RD_KAFKA_RESP_ERR_NO_ERROR || ours == NULL) return;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(ours->cnt > 0 ? ours->cnt : 1);
-    for (int i = 0; i < ours->cnt; i++) {
-        const kafka_offset_t *own = kafka_offsets_find(offsets, ours->elems[i].topic, ours->elems[i].partition);
-        if (own != NULL) rd_kafka_topic_partition_list_add(list, own->topic, own->partition)->offset = own->next;
-    }
-    if (list->cnt > 0) {
-        rd_kafka_resp_err_t error = rd_kafka_commit(kafka->consumer, list, wait ? 0 : 1);
-        if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-            log_warn("kafka: the group could not be told our offsets (%s); our own state has them",
-                     rd_kafka_err2str(error));
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_topic_partition_list_destroy(ours);
-}
-
-static void give_up(kafka_t *kafka, const rd_kafka_topic_partition_list_t *partitions) {
-    bool lost = rd_kafka_assignment_lost(kafka->consumer) != 0;
-    if (lost) kafka->joined = false;
-    if (lost)
-        log_warn("kafka: %d partitions were taken from us before we could say how far we were; what was counted since "
-                 "the last checkpoint is counted again by whoever has them now",
-                 partitions->cnt);
-    else if (kafka->closing)
-        commit(kafka, &kafka->released, true);
-    else if (kafka->checkpoint(kafka->context) == ERR_OK)
-        commit(kafka, &kafka->offsets, true);
-    else
-        log_error("kafka: %d partitions go to another member, and the store could not be written: what was counted "
-                  "since the last checkpoint is counted again there",
-                  partitions->cnt);
-    for (int i = 0; i < partitions->cnt; i++)
-        kafka_offsets_remove(&kafka->offsets, partitions->elems[i].topic, partitions->elems[i].partition);
-}
-
-static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *partitions,
-                         void *context) {
-    kafka_t *kafka = context;
-    rd_kafka_error_t *error = NULL;
-    if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-        kafka->unreachable = false;
-        kafka->joined = true;
-        seek(kafka, partitions);
-        error = rd_kafka_incremental_assign(client, partitions);
-    } else {
-        give_up(kafka, partitions);
-        error = rd_kafka_incremental_unassign(client, partitions);
-    }
-    if (error == NULL) return;
-    log_error("kafka: partitions could not be taken or given back: %s", rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
-}
+/* ---- what the client tells ---- */
 
 static void on_error(rd_kafka_t *client, int error, const char *reason, void *context) {
     kafka_t *kafka = context;
@@ -148,7 +48,7 @@ static void on_error(rd_kafka_t *client, int error, const char *reason, void *co
 
 static bool kind_of(const kafka_t *kafka, const char *topic, uint8_t *kind) {
     for (uint8_t i = 0; i < OTLP_KINDS; i++)
-        if (strcmp(kafka->topics[i], topic) == 0) {
+        if (kafka->topics[i] != NULL && strcmp(kafka->topics[i], topic) == 0) {
             *kind = i;
             return true;
         }
@@ -180,6 +80,31 @@ static bool body_of(kafka_t *kafka, uint8_t kind, int64_t arrival_ns, slice_t ra
         *body = buffer_slice(&kafka->mapped);
     }
     return otlp_check((otlp_kind_t)kind, *body, arrival_ns, &summary) == ERR_OK;
+}
+
+/* What a message is; false when it is nothing of ours. An empty request is how a tick is written (kafka_producer_tick);
+ * one from the future would close the buckets of those who live now. */
+static bool read_message(kafka_t *kafka, slice_t raw, journal_record_t *record) {
+    uint8_t kind;
+    record->payload = raw;
+    record->json = is_json(raw);
+    if (!kind_of(kafka, record->topic, &kind)) return false;
+    record->kind = kafka->rollups ? JOURNAL_ROLLUP : kind;
+    if (kafka->rollups) return raw.len <= kafka->request_bytes;
+    if (kafka->holder == NULL || !(raw.len == 0 || slice_is(raw, "{}")))
+        return body_of(kafka, kind, record->arrival_ns, raw, &record->payload);
+    int64_t now_ns = (int64_t)time(NULL) * 1000000000;
+    record->kind = JOURNAL_TICK;
+    if (record->arrival_ns > now_ns) record->arrival_ns = now_ns;
+    return true;
+}
+
+/* A holder's state may lie behind what a checkpoint of our own has: the record is handed out again, and marked. */
+static void note_kept(kafka_t *kafka, journal_record_t *record) {
+    const kafka_offset_t *kept = kafka_offsets_find(&kafka->kept, record->topic, record->partition);
+    record->known = kept != NULL && (int64_t)record->offset < kept->next;
+    if (!record->known)
+        (void)kafka_offsets_set(&kafka->kept, record->topic, record->partition, (int64_t)record->offset + 1);
 }
 
 static void complain(kafka_t *kafka, const rd_kafka_message_t *message) {
@@ -224,11 +149,14 @@ static bool take(kafka_t *kafka, const rd_kafka_message_t *message, journal_reco
     if (known != NULL && message->offset < known->next) return false; /* delivered again */
     if (kafka_offsets_set(&kafka->offsets, topic, message->partition, message->offset + 1) != ERR_OK) return false;
     *record = (journal_record_t){.position = kafka->position, .arrival_ns = arrival_of(message)};
-    if (!kind_of(kafka, topic, &record->kind) ||
-        !body_of(kafka, record->kind, record->arrival_ns, raw, &record->payload)) {
+    record->topic = topic;
+    record->partition = message->partition;
+    record->offset = (uint64_t)message->offset;
+    if (!read_message(kafka, raw, record)) {
         complain(kafka, message);
         return false;
     }
+    if (kafka->holder != NULL) note_kept(kafka, record);
     kafka->position += message->len + 1;
     kafka->handed++;
     kafka->handed_bytes += message->len;
@@ -281,15 +209,30 @@ static err_t kafka_next(journal_t *journal, int64_t timeout_ns, journal_record_t
 
 /* ---- the rest ---- */
 
+err_t journal_kafka_tick(journal_t *journal, const char *topic, int32_t partition, bool json, int64_t arrival_ns) {
+    return kafka_producer_tick(((kafka_t *)journal)->producer, topic, partition, json, arrival_ns);
+}
+
+bool journal_kafka_at_end(journal_t *journal, const char *topic, int32_t partition) {
+    kafka_t *kafka = (kafka_t *)journal;
+    rd_kafka_topic_partition_t one = {.topic = (char *)(uintptr_t)topic, .partition = partition};
+    return lag_of(kafka, &one) == 0;
+}
+
 static void kafka_save(journal_t *journal, buffer_t *out) {
     kafka_t *kafka = (kafka_t *)journal;
+    if (kafka->holder != NULL) {
+        kafka_offsets_encode(&kafka->kept, out);
+        return;
+    }
     kafka_offsets_encode(&kafka->offsets, out);
     kafka_snapshots_add(&kafka->snapshots, kafka->position, &kafka->offsets);
 }
 
 static void kafka_release(journal_t *journal, uint64_t position) {
     kafka_t *kafka = (kafka_t *)journal;
-    if (kafka_snapshots_take(&kafka->snapshots, position, &kafka->released)) commit(kafka, &kafka->released, false);
+    if (kafka_snapshots_take(&kafka->snapshots, position, &kafka->released))
+        kafka_group_tell(kafka, &kafka->released, false);
 }
 
 static uint64_t kafka_end(journal_t *journal) {
@@ -315,6 +258,7 @@ static void kafka_free(kafka_t *kafka) {
     kafka_snapshots_fini(&kafka->snapshots);
     kafka_offsets_fini(&kafka->offsets);
     kafka_offsets_fini(&kafka->released);
+    kafka_offsets_fini(&kafka->kept);
     buffer_fini(&kafka->mapped);
     free(kafka);
 }
@@ -324,7 +268,7 @@ static void kafka_close(journal_t *journal) {
     kafka->closing = true;
     if (kafka->lent != NULL) rd_kafka_message_destroy(kafka->lent);
     kafka->lent = NULL;
-    (void)rd_kafka_consumer_close(kafka->consumer); /* gives the partitions back: on_rebalance */
+    (void)rd_kafka_consumer_close(kafka->consumer); /* gives the partitions back: kafka_group_changed */
     kafka_free(kafka);
 }
 
@@ -343,9 +287,13 @@ static rd_kafka_conf_t *configure(const journal_kafka_config_t *config, char *wh
     char kilobytes[24];
     (void)snprintf(kilobytes, sizeof kilobytes, "%llu", (unsigned long long)(config->queue_bytes / 1024 + 1));
     const kafka_property_t usual[] = {
-        {"auto.offset.reset", "earliest"},    {"topic.metadata.refresh.interval.ms", "10000"}, /* topics may be made
-                                                                                                  after we start */
-        {"allow.auto.create.topics", "true"}, {"queued.max.messages.kbytes", kilobytes},       {NULL, NULL},
+        {"auto.offset.reset", "earliest"},
+        {"topic.metadata.refresh.interval.ms", "10000"}, /* topics may be made after we start */
+        {"allow.auto.create.topics", "true"},
+        {"queued.max.messages.kbytes", kilobytes},
+        /* others wait for the partitions of a worker that is gone, and the view for what they say */
+        {"session.timeout.ms", config->holder != NULL ? "10000" : "45000"},
+        {NULL, NULL},
     };
     const kafka_property_t always[] = {
         {"group.id", config->group},
@@ -361,7 +309,7 @@ static err_t open_consumer(kafka_t *kafka, const journal_kafka_config_t *config,
     rd_kafka_conf_t *conf = configure(config, why, why_size);
     if (conf == NULL) return ERR_INVALID;
     rd_kafka_conf_set_opaque(conf, kafka);
-    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_rebalance_cb(conf, kafka_group_changed);
     rd_kafka_conf_set_error_cb(conf, on_error);
     kafka->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, why_size);
     if (kafka->consumer == NULL) {
@@ -371,7 +319,8 @@ static err_t open_consumer(kafka_t *kafka, const journal_kafka_config_t *config,
     (void)rd_kafka_poll_set_consumer(kafka->consumer);
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(OTLP_KINDS);
     for (int i = 0; i < OTLP_KINDS; i++)
-        (void)rd_kafka_topic_partition_list_add(topics, config->topics[i], RD_KAFKA_PARTITION_UA);
+        if (kafka->topics[i] != NULL)
+            (void)rd_kafka_topic_partition_list_add(topics, kafka->topics[i], RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t error = rd_kafka_subscribe(kafka->consumer, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
@@ -390,8 +339,12 @@ err_t journal_open_kafka(const journal_kafka_config_t *config, uint64_t position
     kafka->position = position;
     kafka->lag = 1;
     tell_end(kafka);
-    for (int i = 0; i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
-    err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(&kafka->offsets, state);
+    kafka->holder = config->holder;
+    kafka->rollups = config->rollups != NULL;
+    if (kafka->rollups) kafka->topics[0] = memory_text(config->rollups);
+    for (int i = 0; !kafka->rollups && i < OTLP_KINDS; i++) kafka->topics[i] = memory_text(config->topics[i]);
+    kafka_offsets_t *kept = config->holder == NULL ? &kafka->offsets : &kafka->kept;
+    err_t err = state.len == 0 ? ERR_OK : kafka_offsets_decode(kept, state);
     if (err != ERR_OK)
         (void)snprintf(why, why_size, "the Kafka offsets in the store cannot be read (%s)", err_text(err));
     if (err == ERR_OK) err = kafka_producer_open(config, counters, &kafka->producer, why, why_size);

@@ -2,14 +2,16 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "collector/journal/kafka_key.h"
 #include "collector/journal/kafka_offsets.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { POLL_MS = 100, FLUSH_MS = 10000 };
+enum { POLL_MS = 100, FLUSH_MS = 10000, PARTS_MAX = 1000 };
 
 struct kafka_producer {
     rd_kafka_t *client;
@@ -142,24 +144,111 @@ static bool hold(kafka_producer_t *producer, uint64_t bytes) {
     return false;
 }
 
+/* Sends one message, whose bytes are held. Takes `data` over, if `flags` says so, when it says that it went. */
+static rd_kafka_resp_err_t send_message(kafka_producer_t *producer, uint8_t kind, int64_t arrival_ns, slice_t message,
+                                        int flags, promise_t *promise) {
+    uint8_t key[KAFKA_KEY_BYTES];
+    kafka_key((otlp_kind_t)kind, message, key);
+    return rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(producer->topics[kind]),
+                             RD_KAFKA_V_KEY(key, sizeof key),
+                             RD_KAFKA_V_VALUE((void *)(uintptr_t)message.data, message.len), RD_KAFKA_V_MSGFLAGS(flags),
+                             RD_KAFKA_V_TIMESTAMP(arrival_ns / 1000000), RD_KAFKA_V_OPAQUE(promise), RD_KAFKA_V_END);
+}
+
+static promise_t *promise_new(journal_done_fn done, void *context, uint64_t bytes) {
+    promise_t *promise = memory_new(1, sizeof *promise);
+    *promise = (promise_t){done, context, bytes};
+    return promise;
+}
+
+static err_t send_whole(kafka_producer_t *producer, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
+                        promise_t *promise) {
+    buffer_t given = *payload;
+    *payload = (buffer_t){0}; /* before it is sent: `done` may reuse the caller's buffer before we return */
+    rd_kafka_resp_err_t error =
+        send_message(producer, kind, arrival_ns, buffer_slice(&given), RD_KAFKA_MSG_F_FREE, promise);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
+    *payload = given; /* not taken: the memory is still ours */
+    atomic_fetch_sub_explicit(&producer->held_bytes, promise->bytes, memory_order_relaxed);
+    free(promise);
+    return result_of(error);
+}
+
+/* A request of several resources goes out in as many messages, and is acknowledged when all of them are there. One that
+ * is sent again is cut in the same way, and what had arrived is recognised. */
+typedef struct {
+    journal_done_fn done;
+    void *context;
+    _Atomic uint32_t left;
+    _Atomic err_t result; /* the worst */
+} parts_t;
+
+static void part_done(void *context, err_t result) {
+    parts_t *parts = context;
+    if (result != ERR_OK) parts->result = result;
+    if (atomic_fetch_sub(&parts->left, 1) > 1) return;
+    if (parts->done != NULL) parts->done(parts->context, parts->result);
+    free(parts);
+}
+
+static uint32_t count_parts(slice_t rest) {
+    slice_t part;
+    uint32_t count = 0;
+    while (kafka_key_part(&rest, &part)) count++;
+    return count;
+}
+
+/* Once the first part is on its way the others follow: a full queue is waited for, a refused part breaks the promise.
+ */
+static err_t send_parts(kafka_producer_t *producer, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
+                        promise_t *promise, uint32_t count) {
+    enum { PAUSE_US = 2000 };
+    parts_t *parts = memory_new(1, sizeof *parts);
+    *parts = (parts_t){.done = promise->done, .context = promise->context, .left = count};
+    buffer_t given = *payload;
+    *payload = (buffer_t){0};
+    uint64_t held = promise->bytes;
+    free(promise);
+    slice_t rest = buffer_slice(&given), part;
+    while (kafka_key_part(&rest, &part)) {
+        uint64_t share = rest.len == 0 ? held : part.len;
+        promise_t *one = promise_new(part_done, parts, share);
+        held -= share;
+        rd_kafka_resp_err_t error;
+        while ((error = send_message(producer, kind, arrival_ns, part, RD_KAFKA_MSG_F_COPY, one)) ==
+                   RD_KAFKA_RESP_ERR__QUEUE_FULL &&
+               !producer->closing)
+            (void)usleep(PAUSE_US);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        atomic_fetch_sub_explicit(&producer->held_bytes, share, memory_order_relaxed);
+        free(one);
+        part_done(parts, result_of(error));
+    }
+    buffer_fini(&given);
+    return ERR_OK;
+}
+
 err_t kafka_producer_append(kafka_producer_t *producer, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
                             journal_done_fn done, void *context) {
     if (producer->closing) return ERR_CLOSED;
     uint64_t bytes = payload->len + sizeof(promise_t);
     if (!hold(producer, bytes)) return ERR_FULL;
+    promise_t *promise = promise_new(done, context, bytes);
+    uint32_t parts = kind == OTLP_METRICS ? count_parts(buffer_slice(payload)) : 1;
+    return parts > 1 && parts <= PARTS_MAX ? send_parts(producer, kind, arrival_ns, payload, promise, parts)
+                                           : send_whole(producer, kind, arrival_ns, payload, promise);
+}
+
+err_t kafka_producer_tick(kafka_producer_t *producer, const char *topic, int32_t partition, bool json,
+                          int64_t arrival_ns) {
     promise_t *promise = memory_new(1, sizeof *promise);
-    *promise = (promise_t){done, context, bytes};
-    buffer_t given = *payload;
-    *payload = (buffer_t){0}; /* before it is sent: `done` may reuse the caller's buffer before we return */
-    rd_kafka_resp_err_t error =
-        rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(producer->topics[kind]),
-                          RD_KAFKA_V_VALUE(given.data, given.len), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_FREE),
-                          RD_KAFKA_V_TIMESTAMP(arrival_ns / 1000000), RD_KAFKA_V_OPAQUE(promise), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t error = rd_kafka_producev(
+        producer->client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t) "{}", json ? 2 : 0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_TIMESTAMP(arrival_ns / 1000000), RD_KAFKA_V_OPAQUE(promise), RD_KAFKA_V_END);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ERR_OK;
-    *payload = given; /* not taken: the memory is still ours */
-    atomic_fetch_sub_explicit(&producer->held_bytes, bytes, memory_order_relaxed);
     free(promise);
-    return result_of(error);
+    return ERR_FULL;
 }
 
 err_t kafka_producer_state(const kafka_producer_t *producer) {

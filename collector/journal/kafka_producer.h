@@ -18,6 +18,10 @@ err_t kafka_producer_open(const journal_kafka_config_t *config, counters_t *coun
 err_t kafka_producer_append(kafka_producer_t *producer, uint8_t kind, int64_t arrival_ns, buffer_t *payload,
                             journal_done_fn done, void *context);
 
+/* An empty request to one partition: no span, no point, only its time. As JSON it is "{}". */
+err_t kafka_producer_tick(kafka_producer_t *producer, const char *topic, int32_t partition, bool json,
+                          int64_t arrival_ns);
+
 /* Offset behind the last message that was delivered to a partition; -1 when none was. */
 int64_t kafka_producer_delivered(kafka_producer_t *producer, const char *topic, int32_t partition);
 

@@ -86,7 +86,8 @@ TEST(an_upgraded_state_is_written_as_this_version_writes_it) {
 }
 
 static bool finite_text(testmesh_t *mesh) {
-    return !told(mesh, "nan") && !told(mesh, "NaN") && !told(mesh, "inf\"") && !told(mesh, ":inf") && !told(mesh, "-inf");
+    return !told(mesh, "nan") && !told(mesh, "NaN") && !told(mesh, "inf\"") && !told(mesh, ":inf") &&
+           !told(mesh, "-inf");
 }
 
 TEST(figures_that_are_no_numbers_are_neither_learned_nor_told) {
@@ -164,8 +165,7 @@ TEST(series_that_come_and_go_raise_no_alarm_and_stay_within_the_cap) {
 }
 
 TEST_MAIN(TEST_CASE(an_upgrade_goes_on_with_the_open_incident_and_opens_no_other),
-          TEST_CASE(an_upgrade_does_not_learn_anew),
-          TEST_CASE(an_upgraded_state_is_written_as_this_version_writes_it),
+          TEST_CASE(an_upgrade_does_not_learn_anew), TEST_CASE(an_upgraded_state_is_written_as_this_version_writes_it),
           TEST_CASE(figures_that_are_no_numbers_are_neither_learned_nor_told),
           TEST_CASE(counts_beyond_all_reason_are_borne), TEST_CASE(a_clock_that_jumps_raises_no_alarm),
           TEST_CASE(series_that_come_and_go_raise_no_alarm_and_stay_within_the_cap))

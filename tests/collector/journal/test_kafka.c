@@ -1,5 +1,6 @@
 /* The journal in Kafka, against librdkafka's own broker in this process. */
 #include "collector/journal/journal.h"
+#include "collector/journal/kafka_key.h"
 #include "collector/journal/kafka_offsets.h"
 #include "tests/test.h"
 
@@ -347,6 +348,51 @@ TEST(settings_that_librdkafka_does_not_take_are_refused_with_their_name) {
     broker_fini(&broker);
 }
 
+/* A cumulative stream makes sense in its order only, and order is kept within a partition. */
+TEST(a_request_of_three_resources_goes_out_in_three_and_is_acknowledged_once) {
+    broker_t broker;
+    member_t member = {0};
+    answers_t answers = {0};
+    journal_record_t record;
+    buffer_t payload = {0};
+    size_t sent, got = 0;
+    broker_init(&broker, 1);
+    REQUIRE(member_open(&broker, &member, "one", QUICK, slice_of(NULL, 0)) == ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        buffer_t resource = {0};
+        put_block(&resource, 1, slice_of(NULL, 0));
+        put_block(&payload, 1, buffer_slice(&resource));
+        buffer_fini(&resource);
+    }
+    sent = payload.len;
+    REQUIRE(journal_append(member.journal, OTLP_METRICS, 7000000000, &payload, on_done, &answers) == ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        REQUIRE(next(&member, 20, &record));
+        CHECK_EQUAL(record.kind, OTLP_METRICS);
+        got += record.payload.len;
+    }
+    CHECK_EQUAL(got, sent);
+    CHECK_EQUAL(answers.answers[ERR_OK], 1);
+    member_close(&member);
+    broker_fini(&broker);
+}
+
+TEST(spans_are_keyed_by_their_trace_and_what_has_none_by_its_bytes) {
+    uint8_t one[KAFKA_KEY_BYTES], other[KAFKA_KEY_BYTES];
+    buffer_t first = {0}, second = {0};
+    request(&first, 1);
+    request(&second, 2);
+    kafka_key(OTLP_TRACES, buffer_slice(&first), one);
+    kafka_key(OTLP_TRACES, buffer_slice(&second), other);
+    CHECK(memcmp(one, other, sizeof one) == 0);
+    CHECK_EQUAL(one[0], 1);
+    kafka_key(OTLP_LOGS, buffer_slice(&first), one);
+    kafka_key(OTLP_LOGS, buffer_slice(&second), other);
+    CHECK(memcmp(one, other, sizeof one) != 0);
+    buffer_fini(&first);
+    buffer_fini(&second);
+}
+
 TEST(offsets_survive_their_wire_form_and_damage_is_refused) {
     kafka_offsets_t offsets = {0}, read = {0};
     buffer_t bytes = {0};
@@ -376,8 +422,10 @@ __attribute__((unused)) static void (*const untested[])(void) = {
     partitions_change_hands_with_a_checkpoint_and_nothing_is_handed_out_twice,
     without_a_broker_senders_are_told_to_come_back,
     settings_that_librdkafka_does_not_take_are_refused_with_their_name,
+    a_request_of_three_resources_goes_out_in_three_and_is_acknowledged_once,
 };
-TEST_MAIN(TEST_CASE(offsets_survive_their_wire_form_and_damage_is_refused))
+TEST_MAIN(TEST_CASE(spans_are_keyed_by_their_trace_and_what_has_none_by_its_bytes),
+          TEST_CASE(offsets_survive_their_wire_form_and_damage_is_refused))
 #else
 TEST_MAIN(TEST_CASE(what_is_appended_is_acknowledged_and_handed_out_in_order),
           TEST_CASE(every_compression_and_json_are_read_and_what_is_no_request_is_skipped_and_counted),
@@ -386,5 +434,7 @@ TEST_MAIN(TEST_CASE(what_is_appended_is_acknowledged_and_handed_out_in_order),
           TEST_CASE(partitions_change_hands_with_a_checkpoint_and_nothing_is_handed_out_twice),
           TEST_CASE(without_a_broker_senders_are_told_to_come_back),
           TEST_CASE(settings_that_librdkafka_does_not_take_are_refused_with_their_name),
+          TEST_CASE(a_request_of_three_resources_goes_out_in_three_and_is_acknowledged_once),
+          TEST_CASE(spans_are_keyed_by_their_trace_and_what_has_none_by_its_bytes),
           TEST_CASE(offsets_survive_their_wire_form_and_damage_is_refused))
 #endif
