@@ -58,7 +58,7 @@ static void put(rd_kafka_t *producer, const options_t *options, int32_t partitio
 
 static void fill(const options_t *options) {
     rd_kafka_t *producer = producer_of(options);
-    mesh20_t *mesh = mesh20_new(options->seed);
+    mesh20_t *mesh = mesh20_new(options->seed, (mesh20_options_t){0});
     uint64_t rounds = (options->spans + ROUND_SPANS - 1) / ROUND_SPANS, chance = options->seed;
     run_t run = {.protocol = "kafka", .seed = options->seed, .requests = rounds * ROUND_REQUESTS, .seconds = 1};
     uint8_t *fates = malloc(run.requests), *body = malloc(1 << 20);

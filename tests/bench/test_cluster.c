@@ -40,7 +40,7 @@ static int64_t time_of(uint32_t request) {
 
 static void world_init(world_t *w, int64_t waiting_ns) {
     memset(w, 0, sizeof *w);
-    w->mesh = mesh20_new(1);
+    w->mesh = mesh20_new(1, (mesh20_options_t){0});
     w->dialects = dialect_set_new(NULL);
     w->counters = memory_new(1, sizeof *w->counters);
     w->body = memory_new(1, 1 << 20);

@@ -59,7 +59,7 @@ static void world_init(world_t *w) {
     const char *const topics[] = {"spans", "metrics", "logs", "rollups", "state"};
     for (int i = 0; i < 5; i++) (void)rd_kafka_mock_topic_create(w->cluster, topics[i], i == 0 ? PARTITIONS : 1, 1);
     w->producer = producer_new(rd_kafka_mock_cluster_bootstraps(w->cluster));
-    w->mesh = mesh20_new(1);
+    w->mesh = mesh20_new(1, (mesh20_options_t){0});
     w->dialects = dialect_set_new(NULL);
     w->counters = memory_new(1, sizeof *w->counters);
     w->body = memory_new(1, 1 << 20);
