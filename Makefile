@@ -46,7 +46,7 @@ BENCH_PARTS := $(addprefix tests/bench/,ledger.c mesh20.c mesh20_encode.c sender
 PAGE    := build/ui/dist/index.html.gz
 UI      := $(shell find web/ui/src -type f) web/ui/build.mjs web/ui/package-lock.json
 
-.PHONY: all run run-cluster test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
+.PHONY: all run torture-tools run-cluster test test-interop unit fuzz bench bench-tools scenarios torture install format help clean
 .SECONDARY:
 
 all: $(BUILD)/seismesh ## build the program: build/release/seismesh
@@ -74,6 +74,7 @@ test-interop: all ## real SDKs, proxies, h2spec, Jaeger … at our ports; builds
 unit: $(UNIT) ## build the unit tests of this VARIANT
 fuzz: $(FUZZ) ## build the fuzz targets (VARIANT=fuzz)
 bench-tools: $(BENCH)
+torture-tools: $(BENCH) $(BUILD)/tests/torture/faults.so
 
 bench: all bench-tools ## seismesh and its peers on the same bytes; under 8 minutes (tests/bench/suite.py)
 	@tests/bench/suite.py --quick
@@ -81,7 +82,8 @@ bench: all bench-tools ## seismesh and its peers on the same bytes; under 8 minu
 scenarios: all ## simulate every scenario, run the analyzer on it, score it (tests/scenarios/run.py)
 	@tests/scenarios/run.py
 
-torture: all bench-tools ## 10 million spans, kill -9 ten times, nothing lost, nothing twice (tests/bench/kill.py)
+torture: all bench-tools torture-tools ## kills, failing disks, overload, floods, bombs; an hour (tests/torture/run.py)
+	@tests/torture/run.py
 	@tests/bench/kill.py --spans 10000000 --kills 10
 
 install: $(BUILD)/seismesh ## install program and manual below PREFIX (/usr/local)
@@ -129,6 +131,11 @@ $(BUILD)/generated/assets.S: web/embed.sh web/openapi.yaml $(PAGE)
 
 $(BUILD)/generated/assets.o: $(BUILD)/generated/assets.S
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/torture/faults.so: tests/torture/faults.c
+	@mkdir -p $(@D)
+	$(SAY) link $@
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BENCH_PARTS) $(wildcard tests/bench/*.h) $(LIBRARY)
 	@mkdir -p $(@D)

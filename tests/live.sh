@@ -98,7 +98,7 @@ rm -rf "$SEISMESH_DATA"
 export DEMO=1 DEMO_OPTIONS='--speed 10' DEMO_AGO=3h # ten times as fast, the shop begins an hour ago
 claim "the simulated shop comes up beside the recording" start
 claim "the page says that its data are a demo's" answers /api/v1/status '"notice":"demo data'
-claim "the shop's incident is found" comes 'incident: money/payments v2 fails'
+claim "the shop's incident is found" comes 'incident: money/payments'
 claim "two meshes are in the graph" answers /api/v1/graph '"linkerd"'
 claim "a change is suggested" comes 'suggestion: Send all traffic of payments to v1'
 suggestion=$(changed_suggestion)

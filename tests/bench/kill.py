@@ -53,7 +53,7 @@ class Server:
 
     def __init__(self, options, data, log):
         self.options, self.data, self.log, self.process = options, data, log, None
-        self.flags = list(options.flag)
+        self.flags, self.environment = list(options.flag), {}
 
     def url(self, path=""):
         return f"http://127.0.0.1:{self.options.port + 2}{path}"
@@ -63,7 +63,7 @@ class Server:
         command = [os.path.join(self.options.build, "seismesh"), "serve", "--data", self.data,
                    "--listen.otlp_http", f"127.0.0.1:{port}", "--listen.otlp_grpc", f"127.0.0.1:{port + 1}",
                    "--listen.web", f"127.0.0.1:{port + 2}"] + self.flags
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={**os.environ, **self.environment})
         Server.running.append(self.process)
 
     def wait_ready(self):

@@ -1,0 +1,98 @@
+"""overload.py: O1, ten times as much as a slow disk takes; O2, names without end; O5, a clock that jumps."""
+import json
+import re
+import time
+
+from kit import Api, counter, finish, forget_peak, memory_mib, settled, until
+
+
+def spans_per_second(said):
+    return float(re.search(r"([0-9]+) spans/s", said).group(1))
+
+
+def o1(bench):
+    """The memory promised: what the server has after the same load at its own pace, plus what may be in flight and wait."""
+    intake, queue = 32, 32
+    flags = ("--limits.intake_bytes", f"{intake}MiB", "--limits.queue_bytes", f"{queue}MiB")
+    unloaded = bench.server("unloaded", *flags, faults=bench.faults("unloaded"))
+    accepted, usual, _ = slow_disk_run(bench, unloaded, bench.options.spans * 4, "--connections", 64)
+    unloaded.stop()
+    server = bench.server("overloaded", *flags, faults=bench.faults("overloaded"))
+    began = time.monotonic()
+    overloaded, peak, ledger = slow_disk_run(bench, server, int(accepted * bench.options.seconds), "--rate",
+                                             int(accepted * 10), "--connections", 1000, "--patience", 120)
+    took, cap = time.monotonic() - began, usual + intake + queue
+    bench.claim("ten times as much as a slow disk takes: memory keeps within the caps plus 5 %", peak <= cap * 1.05,
+                f"{peak:.0f} MiB at most; {usual:.0f} unloaded + {intake} in flight + {queue} waiting")
+    bench.claim("what is accepted is at least 95 % of what it takes unloaded", overloaded >= 0.95 * accepted,
+                f"{overloaded:,.0f} spans/s for {took:.0f} s, unloaded {accepted:,.0f}")
+    bench.claim("refusals are retried in the end; nothing acknowledged is lost, nothing counted twice",
+                bench.compare(server, ledger))
+    server.stop()
+
+
+def slow_disk_run(bench, server, spans, *options):
+    """Every sync takes 50 ms more. Spans a second that were acknowledged, the most memory, the ledger."""
+    server.start()
+    server.wait_ready()
+    server.faults.set(sync_us=50000)
+    generator, ledger = bench.load(spans, *options)
+    accepted = spans_per_second(finish(generator, 60 + 5 * bench.options.seconds))
+    settled(server)
+    return accepted, memory_mib(server, "VmHWM"), ledger
+
+
+def o2(bench):
+    server = bench.server("names", "--limits.names", "20000", "--limits.entities", "20000")
+    server.start()
+    server.wait_ready()
+    generator, _ = bench.load(200000)
+    finish(generator)
+    settled(server)
+    forget_peak(server)
+    before = memory_mib(server)
+    half = peak = 0
+    generator, ledger = bench.load(bench.options.spans * 10, "--names", "unique", "--seed", bench.options.seed % 1000 + 2)
+    began = time.monotonic()
+    while generator.poll() is None:
+        peak = memory_mib(server, "VmHWM")
+        if half == 0 and counter(server, "seismesh_folded_items_total", 'signal="traces"') > 200000 + bench.options.spans * 5:
+            half = peak
+        time.sleep(0.1)
+    finish(generator)
+    settled(server)
+    peak = memory_mib(server, "VmHWM")
+    bench.claim("a new name with every span: memory does not follow the names", half > 0 and peak - half <= 16,
+                f"{before:.0f} MiB before, {half:.0f} at half of the attack, {peak:.0f} at most, {time.monotonic() - began:.0f} s")
+    bench.claim("what is beyond the caps is counted",
+                until(lambda: counter(server, "seismesh_overflow_total") > 0, 2) is not None)
+    server.stop()
+
+
+def o5(bench):
+    """The senders' clocks are right, the server's jumps by an hour, forth and back."""
+    hour, spans = 3600 * 10**9, bench.options.spans * 4
+    faults = bench.faults("clock")
+    server = bench.server("clock", faults=faults)
+    server.start()
+    server.wait_ready()
+    generator, ledger = bench.load(spans, "--rate", 60000)
+    for step in (hour, 0, -hour, 0):
+        time.sleep(spans / 60000 / 6)
+        faults.set(clock_ns=step)
+    finish(generator)
+    settled(server)
+    folded = counter(server, "seismesh_folded_items_total", 'signal="traces"')
+    dropped = counter(server, "seismesh_dropped_items_total", 'signal="traces"')
+    requests = sum(service["golden"]["requests"] for service in Api(server.url()).get("/services", start="-24h", limit=1000)["services"])
+    with open(ledger, encoding="utf-8") as file:
+        wanted = sum(service["requests"] for service in json.load(file)["services"].values())
+    bench.claim("the server's clock jumps by an hour, forth and back: spans are counted, or counted as dropped",
+                folded == spans and (requests == wanted if dropped == 0 else requests < wanted),
+                f"{folded:.0f} of {spans} folded, {dropped:.0f} of them dropped with a reason; {requests} of {wanted} requests")
+    generator, _ = bench.load(bench.options.spans, "--rate", 60000, "--seed", 77)
+    finish(generator)
+    settled(server)
+    bench.claim("when the clock is right again nothing is dropped any more",
+                counter(server, "seismesh_dropped_items_total", 'signal="traces"') == dropped)
+    server.stop()
