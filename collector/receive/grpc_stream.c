@@ -86,8 +86,9 @@ static void header_timeout(grpc_stream_t *stream, slice_t text) {
         stream->bad_timeout = true;
 }
 
-void grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value) {
+bool grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value) {
     stream->header_bytes += name.len + value.len + HEADER_OVERHEAD_BYTES;
+    if (stream->header_bytes > H2_HEADER_BYTES_MAX) return false;
     if (slice_is(name, ":path"))
         header_path(stream, value);
     else if (slice_is(name, ":method")) {
@@ -99,6 +100,7 @@ void grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value) {
         stream->coding = coding_named(value);
     else if (slice_is(name, "grpc-timeout"))
         header_timeout(stream, value);
+    return true;
 }
 
 static void refuse(grpc_stream_t *stream, situation_t situation, const char *text) {

@@ -158,7 +158,8 @@ void h2_connection_charge(h2_connection_t *connection, int32_t cost);
 /* --- grpc_stream.c --- */
 
 grpc_stream_t *grpc_stream_new(h2_connection_t *connection, int32_t id);
-void grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value);
+/* False when the header is beyond what a request may have of them, and is not looked at. */
+bool grpc_stream_header(grpc_stream_t *stream, slice_t name, slice_t value);
 void grpc_stream_headers_done(grpc_stream_t *stream);
 void grpc_stream_data(grpc_stream_t *stream, slice_t bytes);
 void grpc_stream_end(grpc_stream_t *stream);

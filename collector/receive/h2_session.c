@@ -44,10 +44,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
                      const uint8_t *value, size_t value_len, uint8_t flags, void *context) {
     (void)flags;
-    (void)context;
     grpc_stream_t *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (stream != NULL && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        grpc_stream_header(stream, slice_of(name, name_len), slice_of(value, value_len));
+    if (stream == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    /* One byte of HPACK can name a header of kilobytes: what is beyond the limit costs as much as a frame. */
+    if (!grpc_stream_header(stream, slice_of(name, name_len), slice_of(value, value_len)))
+        h2_connection_charge(context, 1);
     return 0;
 }
 

@@ -28,6 +28,7 @@ typedef struct {
     const inflate_limits_t *limits;
     buffer_t *out;
     size_t start; /* out->len before */
+    size_t held;  /* asked for so far */
 } sink_t;
 
 static err_t sink_check(const sink_t *sink, size_t consumed) {
@@ -43,7 +44,12 @@ static err_t sink_room(sink_t *sink, size_t *room) {
     size_t made = sink->out->len - sink->start;
     *room = made < ROOM_MIN ? ROOM_MIN : made > ROOM_MAX ? ROOM_MAX : made;
     if (*room > sink->limits->output_bytes + 1 - made) *room = (size_t)(sink->limits->output_bytes + 1 - made);
-    if (sink->limits->hold != NULL && !sink->limits->hold(sink->limits->context, *room)) return ERR_FULL;
+    size_t wanted = made + *room; /* what an earlier step held and did not fill is there still */
+    if (wanted > sink->held) {
+        if (sink->limits->hold != NULL && !sink->limits->hold(sink->limits->context, wanted - sink->held))
+            return ERR_FULL;
+        sink->held = wanted;
+    }
     (void)buffer_reserve(sink->out, *room);
     return ERR_OK;
 }

@@ -2,7 +2,7 @@
 import errno
 import time
 
-from kit import Faults, NEVER, finish, memory_mib, post, settled, status_of, until
+from kit import RECORD, Faults, NEVER, finish, memory_mib, post, settled, status_of, until
 
 
 def calls_of(bench, what):
@@ -27,7 +27,7 @@ def one_failure(bench, name, what, first, last, pause_s):
     server.wait_ready()
     faults.set(what, errno.EIO, first, last)
     generator, ledger = bench.load(bench.options.spans, "--rate", 40000, "--connections", 2, "--patience", 60)
-    until(lambda: faults.seen()[1] > 0 or generator.poll() is not None, 30)
+    until(lambda: faults.seen()[1] > 0, 5)
     failed = faults.seen()[1]
     time.sleep(pause_s)
     faults.set()
@@ -72,13 +72,13 @@ def d4(bench):
         until(lambda: faults.seen()[1] > 0, 10)
         end = time.monotonic() + bench.random.uniform(0.5, 1.5)
         while time.monotonic() < end:
-            status, headers = post(server, b"")
+            status, headers = post(server, RECORD, "logs")
             answers.add((status, "Retry-After" in headers))
             reads.add(status_of(server.url("/api/v1/services?limit=5"))[0])
             grown = max(grown, memory_mib(server) - before)
             time.sleep(0.05)
         faults.set()
-        resumed.append(until(lambda: post(server, b"")[0] == 200, 10))
+        resumed.append(until(lambda: post(server, RECORD, "logs")[0] == 200, 10))
         time.sleep(bench.random.uniform(0.2, 0.6))
     finish(generator)
     bench.claim("a full disk is answered 503 with Retry-After, and nothing else but 200",

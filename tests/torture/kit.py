@@ -18,6 +18,8 @@ from kill import Server  # noqa: E402  (a sibling folder's module)
 from ledger import Api  # noqa: E402
 
 MIB = 1 << 20
+# An OTLP logs request with one record that says nothing: journaled as any other, and in nobody's way.
+RECORD = b"\x0a\x0f\x12\x0d\x12\x0b\x09\x01\0\0\0\0\0\0\0\x10\x01"
 NEVER = 2**64 - 1
 
 

@@ -210,9 +210,39 @@ TEST(over_the_connection_limit_the_idle_give_way_with_a_goaway_and_the_busy_stay
     house_close(&house);
 }
 
+/* Eight headers go into the peer's table; then single bytes name one of them, 4,000 times in every request. */
+TEST(a_bomb_of_indexed_headers_ends_the_connection) {
+    house_t house = {0};
+    house_open(&house, otlp_grpc_start);
+    h2_client_t *client = h2_client_open(house.port);
+    (void)h2_client_step(client, 100);
+    bool cut = false;
+    for (uint8_t id = 1; id < 120 && !cut; id += 2) {
+        buffer_t block = {0}, frame = {0};
+        buffer_append(&block, "\x83\x86\x84", 3); /* POST, http, / */
+        for (int i = 0; i < 8; i++) {
+            buffer_append(&block, "\x40\x03x-a\x60", 6);
+            for (int j = 0; j < 96; j++) buffer_byte(&block, 'a');
+        }
+        for (int i = 0; i < 4000; i++) buffer_byte(&block, 0xbe);
+        const uint8_t head[] = {0, (uint8_t)(block.len >> 8), (uint8_t)block.len, 1, 4, 0, 0, 0, id};
+        buffer_append(&frame, head, sizeof head);
+        buffer_append(&frame, block.data, block.len);
+        cut = !client_send(client->fd, buffer_slice(&frame)) || !h2_client_step(client, 0) || client->goaways > 0;
+        buffer_fini(&frame);
+        buffer_fini(&block);
+    }
+    CHECK(cut || cut_within(client, 20));
+    CHECK(counter(&house, COUNTER_CLOSED_FLOOD) == 1);
+    h2_client_close(client);
+    expect_success(call_message(house.port, TRACES, NULL, slice_of(NULL, 0), false));
+    house_close(&house);
+}
+
 TEST_MAIN(TEST_CASE(slow_peers_are_cut), TEST_CASE(who_does_not_read_answers_is_cut),
           TEST_CASE(a_rapid_reset_ends_the_connection_and_not_the_server),
           TEST_CASE(floods_of_cheap_frames_end_the_connection), TEST_CASE(what_is_not_http2_is_cut_and_counted),
           TEST_CASE(a_stream_with_an_id_that_was_skipped_is_a_protocol_error), TEST_CASE(endless_headers_are_refused),
+          TEST_CASE(a_bomb_of_indexed_headers_ends_the_connection),
           TEST_CASE(over_the_connection_limit_silent_ones_give_way_and_working_ones_stay),
           TEST_CASE(over_the_connection_limit_the_idle_give_way_with_a_goaway_and_the_busy_stay))

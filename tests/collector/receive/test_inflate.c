@@ -151,10 +151,24 @@ TEST(inflating_stops_when_the_budget_is_used_up) {
     buffer_fini(&raw);
 }
 
+TEST(many_small_members_need_no_more_budget_than_their_bytes) {
+    buffer_t raw = noise(1000, 17), member = sample_gzip(buffer_slice(&raw)), packed = {0}, out = {0};
+    for (int i = 0; i < 1000; i++) buffer_append(&packed, member.data, member.len);
+    uint64_t left = 4 << 20; /* a megabyte, and the step that comes with it */
+    inflate_limits_t limits = {LIMIT, hold_half, &left};
+    CHECK_EQUAL(inflate_body(CODING_GZIP, buffer_slice(&packed), &limits, &out), ERR_OK);
+    CHECK_EQUAL(out.len, 1000 * raw.len);
+    buffer_fini(&out);
+    buffer_fini(&packed);
+    buffer_fini(&member);
+    buffer_fini(&raw);
+}
+
 TEST_MAIN(TEST_CASE(what_was_packed_comes_back_whole), TEST_CASE(codings_have_their_names_in_any_case),
           TEST_CASE(output_may_be_as_large_as_the_limit_and_no_larger),
           TEST_CASE(a_bomb_is_refused_by_its_ratio_long_before_the_limit),
           TEST_CASE(members_that_follow_one_another_are_one_body_but_not_without_end),
           TEST_CASE(every_cut_is_malformed), TEST_CASE(damage_is_malformed),
           TEST_CASE(a_zstd_window_over_eight_mebibytes_is_too_large),
-          TEST_CASE(inflating_stops_when_the_budget_is_used_up))
+          TEST_CASE(inflating_stops_when_the_budget_is_used_up),
+          TEST_CASE(many_small_members_need_no_more_budget_than_their_bytes))
