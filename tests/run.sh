@@ -31,9 +31,10 @@ declare -A command=(
     [page]="web/ui/install.sh tests/browser && node tests/browser/run.mjs"
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
+    [torture]="tests/torture/run.py --short"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger torture kafka)
 
 # Builds the unit tests of a variant and runs them all, two at a time; one that does not end by itself does not stop the
 # others. Each writes to a file of its own, shown when all have ended.
