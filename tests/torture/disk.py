@@ -63,11 +63,13 @@ def d4(bench):
     server = bench.server("full", "--limits.queue_bytes", "16MiB", faults=faults)
     server.start()
     server.wait_ready()
-    generator, ledger = bench.load(bench.options.spans * 4, "--rate", 60000, "--connections", 4, "--patience", 120)
+    generator, ledger = bench.load(bench.options.failures * 100000, "--rate", 60000, "--connections", 4, "--patience", 120)
     time.sleep(1)
     before = memory_mib(server)
     answers, reads, resumed, grown = set(), set(), [], 0
     for _ in range(bench.options.failures):
+        if generator.poll() is not None:
+            break
         faults.set(Faults.WRITES, errno.ENOSPC, bench.random.randint(1, 40), NEVER)
         until(lambda: faults.seen()[1] > 0, 10)
         end = time.monotonic() + bench.random.uniform(0.5, 1.5)

@@ -108,6 +108,7 @@ fi
 timeout 120 "$python" validate.py "$work/rendered.jsonl" --crds "${crds[@]}" "${more[@]}" >"$work/said" 2>"$work/said.err" ||
     say "FAIL the validator ended badly: $(tail -n 3 "$work/said.err" | tr '\n' ' ')"
 tee -a "$results" <"$work/said"
+"$python" meshes.py "$work/said" | tee -a "$results"
 if "$python" table.py "$work/rendered.jsonl" | diff - <(sed -n '/^| language/,/^$/{/^|/p}' "$root/docs/routing.md") >"$work/table.diff"; then
     say "ok   the table in docs/routing.md is what the languages write"
 else
