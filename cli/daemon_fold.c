@@ -171,8 +171,9 @@ void *daemon_fold_thread(void *context) {
     int64_t last_record = clock_monotonic_ns(daemon->clock);
     schedule_t schedule = {.handed = daemon->folded, .last_ns = last_record, .tried_ns = last_record};
     for (bool more = true; more;) {
-        /* While the store cannot take what was collected, the rest waits in the journal. */
-        bool crowded = store_pending_bytes(daemon->store) > daemon->config->queue_bytes;
+        /* While the store cannot take what was collected, the rest waits in the journal. As much again may be on its
+         * way to the disk. */
+        bool crowded = store_pending_bytes(daemon->store) > daemon->config->queue_bytes / 2;
         daemon->refused = !cluster_turn(&daemon->cluster);
         if (daemon->refused)
             more = !daemon->stopping && usleep(100000) == 0;
