@@ -110,6 +110,19 @@ export const stories = async checker => {
     },
   );
 
+  await checker.check(
+    'versions that serve the same minutes stand against each other, with the verdict',
+    {},
+    async page => {
+      await checker.open(page, cart);
+      const part = page.locator('.panel', { hasText: 'Versions against each other' });
+      await part.getByText('v2 of', { exact: false }).waitFor();
+      const told = await part.innerText();
+      for (const piece of ['worse', 'failed 41 of 640 requests', '5,760', '6.4 %', '1 %'])
+        assert.ok(told.includes(piece), piece);
+    },
+  );
+
   await checker.check('one version, instance or operation can be looked at alone', {}, async page => {
     await checker.open(page, cart);
     await page.getByRole('button', { name: 'v2', exact: true }).click();

@@ -13,6 +13,7 @@ const known = {
   '/status': [],
   '/services': ['start', 'end', 'limit', 'cursor', 'search'],
   '/services/*': ['start', 'end'],
+  '/canary': ['service', 'baseline', 'canary', 'start', 'end'],
   '/graph': ['start', 'end', 'limit'],
   '/series': ['service', 'edge', 'version', 'zone', 'instance', 'operation', 'start', 'end', 'step'],
   '/incidents': ['start', 'end', 'state', 'limit', 'cursor'],
@@ -256,6 +257,8 @@ export const answer = (mock, method, url, headers, body) => {
         ),
         ...(mode === 'calm' ? { incidents: [] } : {}),
       });
+    case 'canary':
+      return fine(clean(stories.canary(url.searchParams)));
     case 'incidents': {
       if (id !== undefined)
         return id === '7'

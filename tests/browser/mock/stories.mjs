@@ -419,3 +419,38 @@ export const status = (level, sentence, checkpoints, change = {}) => ({
   ],
   ...change,
 });
+
+/** The verdict on two versions, as /api/v1/canary gives it. */
+export const canary = query => {
+  const side = (version, requests, errors) => ({
+    version,
+    requests_seen: requests,
+    requests,
+    errors,
+    error_ratio: errors / requests,
+    client_error_ratio: 0,
+    p50_s: 0.012,
+    p90_s: 0.03,
+    p99_s: 0.08,
+  });
+  const baseline = side(query.get('baseline'), 5760, 58);
+  const worse = side(query.get('canary'), 640, 41);
+  return {
+    verdict: 'fail',
+    sentence: `${worse.version} of ${query.get('service')} fails: it failed 41 of 640 requests (6.4 %), ${baseline.version} failed 58 of 5,760 requests (1 %) in the same 3.3 min.`,
+    signal: 'errors',
+    service: query.get('service'),
+    baseline,
+    canary: worse,
+    range: { start_ms: 0, end_ms: 1 },
+    compared_s: 200,
+    buckets: 20,
+    difference_points: 5.4,
+    difference_points_high: 7.6,
+    within: { errors: false, average: true, p99: true },
+    evidence: { errors: 1.8, p50: 0, p90: 0, p99: 0, p999: 0 },
+    more_requests: null,
+    more_minutes: null,
+    settings: { alpha: 0.01, confidence: 0.95, error_points: 5, latency_factor: 2 },
+  };
+};

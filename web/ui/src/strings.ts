@@ -90,6 +90,15 @@ export const text = {
       culprit: 'The incident is real, but this service did not do it: the culprit is then not established.',
     },
   },
+  canary: {
+    title: 'Versions against each other',
+    same: 'in the same minutes',
+    pass: 'no worse',
+    fail: 'worse',
+    not_enough_data: 'not enough data',
+    columns: ['Version', 'Requests', 'Failing', 'p50', 'p99'],
+    more: 'Further versions, not compared here:',
+  },
   suggestion: {
     accept: 'Accept',
     dismiss: 'Dismiss',

@@ -11,6 +11,7 @@ import { Table, type Column } from '../parts/table.tsx';
 import { change, href, incidentHref, traceHref, usePlace, useParameter } from '../state/router.ts';
 import { rangeQuery, useRange } from '../state/time.ts';
 import { useResource } from '../state/resource.ts';
+import { CanaryPart } from './canary.tsx';
 import { EdgeTable, goldenColumns } from './signals.tsx';
 
 const scopes = ['version', 'zone', 'instance', 'operation'] as const;
@@ -228,6 +229,7 @@ export const ServiceView = () => {
       {service => (
         <div class="stack">
           <Head service={service} />
+          <CanaryPart service={service.id} versions={service.versions} />
           <Signals id={service.id} />
           <Neighbourhood id={service.id} />
           <div class="columns">
