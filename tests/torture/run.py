@@ -25,9 +25,10 @@ from kit import Bench, end_all
 ROWS = {"D1": kills.d1, "D3": disk.d3, "D4": disk.d4, "O1": overload.o1, "O2": overload.o2, "O3": clients.o3,
         "O5": overload.o5, "N1": floods.n1, "N2": floods.n2}
 
-# What a row takes of load (spans, seconds), how often it fails or kills, how many clients it has.
-SIZES = {True: {"spans": 60000, "seconds": 6, "failures": 3, "kills": 10, "clients": 3000},
-         False: {"spans": 200000, "seconds": 60, "failures": 40, "kills": 1000, "clients": 10000}}
+# What a row takes of load (spans, seconds), how often it fails or kills, how many clients it has; how many times longer
+# than promised something may take: the short form runs on machines that do other things, too.
+SIZES = {True: {"slack": 5, "spans": 60000, "seconds": 6, "failures": 3, "kills": 10, "clients": 3000},
+         False: {"slack": 1, "spans": 200000, "seconds": 60, "failures": 40, "kills": 1000, "clients": 10000}}
 
 
 def main():
