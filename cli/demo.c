@@ -61,6 +61,7 @@ static bool send_request(void *context, otlp_kind_t kind, slice_t body, uint64_t
 
 /* ---- what the user says ---- */
 
+/* One line a turn, so that input without end holds nobody up. */
 static void take_words(demo_t *demo) {
     struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
     char line[200];
