@@ -65,7 +65,7 @@ static bool send_request(void *context, otlp_kind_t kind, slice_t body, uint64_t
 static void take_words(demo_t *demo) {
     struct pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN};
     char line[200];
-    while (demo->reads_input && poll(&ready, 1, 0) > 0) {
+    if (demo->reads_input && poll(&ready, 1, 0) > 0) {
         ssize_t count = read(STDIN_FILENO, line, sizeof line - 1);
         demo->reads_input = count > 0;
         line[count > 0 ? count : 0] = '\0';
