@@ -1,5 +1,6 @@
 #!/bin/bash
-# Replays recorded incidents through `seismesh backtest`, fixed thresholds and robust z-scores, and scores them all.
+# Replays recorded incidents through `seismesh backtest`, fixed thresholds, robust z-scores and cumulative sums, and
+# scores them all.
 #
 #   tests/bench/incidents.sh DATA [SEISMESH]     DATA (or $SEISMESH_BENCHMARKS): the folder that holds incidents-dev/ and
 #                                                score_incidents.py; SEISMESH: the program (build/release/seismesh)
@@ -40,8 +41,9 @@ print(f'backtest: {time.time() - began:.1f} s for {len(truth["streams"])} stream
 PYTHON
 python3 tests/bench/baseline_threshold.py "$data/incidents-dev/truth.json" "$data/incidents-dev" "$work/thresholds.json"
 python3 tests/bench/baseline_robust_z.py "$data/incidents-dev/truth.json" "$data/incidents-dev" "$work/robust_z.json"
+python3 tests/bench/baseline_cusum.py "$data/incidents-dev/truth.json" "$data/incidents-dev" "$work/cusum.json"
 
-for who in seismesh thresholds robust_z; do
+for who in seismesh thresholds robust_z cusum; do
     echo
     echo "== $who"
     score() { python3 "$data/score_incidents.py" "$data/incidents-dev/truth.json" "$work/$who.json" "$@"; }
