@@ -12,7 +12,7 @@ typedef struct {
     double sensitivity;                    /* 1 = default; larger alarms earlier */
     double minimum_rate;                   /* affected requests per minute below which nothing is called an incident */
     uint32_t series;                       /* cap on remembered series */
-    const char *routing_language;          /* of suggestions (analyzer/routing/languages.c); borrowed; NULL = istio */
+    const char *routing_language;          /* of suggestions (analyzer/routing/languages.c); borrowed; NULL = auto */
     const struct dialect *const *dialects; /* those whose `calls` count; ended by NULL, borrowed; may be NULL */
 } analyzer_config_t;
 

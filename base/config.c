@@ -61,7 +61,7 @@ static const rule_t rules[] = {
     {.path = "journal.kind", .choices = "local|kafka"},
     {.path = "routing.language",
      .choices =
-         "istio|gateway-api|linkerd|consul|consul-k8s|kuma|kuma-universal|app-mesh|google|google-routing|traefik|"
+         "auto|istio|gateway-api|linkerd|consul|consul-k8s|kuma|kuma-universal|app-mesh|google|google-routing|traefik|"
          "traefik-file|smi|traefik-mesh|osm|nsm"},
     {.path = "log_level", .choices = "debug|info|warn|error"},
     {.path = "limits.request_bytes", .low = KIB, .high = GIB}, /* a journal record holds 1 GiB at most */

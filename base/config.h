@@ -83,7 +83,8 @@
     X(real, sensitivity, "analyzer.sensitivity", "1", "larger alarms earlier, smaller later")                          \
     X(real, minimum_rate, "analyzer.minimum_per_minute", "2",                                                          \
       "affected requests per minute below which nothing is an incident")                                               \
-    X(text, routing_language, "routing.language", "istio", "what suggestions are written in")
+    X(text, routing_language, "routing.language", "auto",                                                              \
+      "what suggestions are written in; auto: in the language of the mesh that the service is seen in")
 
 #define CONFIG_FIELD_text(field)    char *field;
 #define CONFIG_FIELD_bytes(field)   uint64_t field;

@@ -70,6 +70,12 @@ typedef struct routing_language_ops {
 extern const routing_language_ops *const routing_languages[];   /* ended by NULL */
 const routing_language_ops *routing_language(const char *name); /* NULL: no such language */
 
+enum { LANGUAGES_MAX = 32 };
+uint32_t routing_language_index(const routing_language_ops *language); /* in the list */
+
+/* A mesh's own language, by the mesh's name (mesh_names); NULL: it has none. */
+const routing_language_ops *routing_language_of_mesh(const char *mesh);
+
 /* All their names, as the lists of choices spell them (a test compares it with the list). */
 #define ROUTING_LANGUAGES                                                                                              \
     "istio|gateway-api|linkerd|consul|consul-k8s|kuma|kuma-universal|app-mesh|google|google-routing|traefik|"          \

@@ -8,8 +8,11 @@
 
 static const double FAILS_ALTOGETHER = 0.8, BEYOND_EVIDENCE = 2;
 
+/* Where the mesh's own language cannot say it, the suggestion says so, with the nearest; whoever chose a language wants
+ * what it can say. */
 static bool writes(const analyzer_t *analyzer, action_kind_t kind) {
-    return routing_language_of(analyzer)->rows[kind].write != NULL;
+    const routing_language_ops *language = routing_language_set(analyzer);
+    return language == NULL || language->rows[kind].write != NULL;
 }
 
 /* The others share by their rates; what rounding leaves goes to the first of them. */

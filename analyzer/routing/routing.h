@@ -132,7 +132,7 @@ static inline const char *routing_name(const analyzer_t *analyzer, uint32_t id) 
 /* The service's subject and its counted requests; NULL when it has none. */
 const flow_t *routing_flow(const analyzer_t *analyzer, uint32_t service);
 
-/* The language of the configuration. */
-const routing_language_ops *routing_language_of(const analyzer_t *analyzer);
+/* The language of the configuration; NULL: each service's mesh has its own. */
+const routing_language_ops *routing_language_set(const analyzer_t *analyzer);
 
 #endif

@@ -83,16 +83,35 @@ static json_t *wrong_if(const plan_t *plan) {
     return list;
 }
 
-const routing_language_ops *routing_language_of(const analyzer_t *analyzer) {
+const routing_language_ops *routing_language_set(const analyzer_t *analyzer) {
     const char *name = analyzer->config.routing_language;
-    const routing_language_ops *language = name == NULL ? NULL : routing_language(name);
-    return language != NULL ? language : routing_languages[0];
+    return name == NULL ? NULL : routing_language(name);
+}
+
+/* That of the mesh in which the service is seen (the marks of shard.h); a service that only its own spans tell of gets
+ * that of the mesh in which most services are seen, and where there is none, the first of the list. */
+static const routing_language_ops *language_of(const analyzer_t *analyzer, uint32_t service) {
+    const routing_language_ops *set = routing_language_set(analyzer), *best = NULL;
+    const shard_t *shard = analyzer->shard;
+    uint32_t votes[LANGUAGES_MAX] = {0}, most = 0;
+    for (uint32_t i = 0; set == NULL && i < shard->entity_count; i++) {
+        const entity_key_t *key = &shard->entities[i];
+        if (!entity_is_mark(key)) continue;
+        const routing_language_ops *own = routing_language_of_mesh(routing_name(analyzer, key->operation));
+        if (own == NULL) continue;
+        if (key->service == service) return own;
+        uint32_t at = routing_language_index(own);
+        if (++votes[at] <= most) continue;
+        most = votes[at];
+        best = own;
+    }
+    return set != NULL ? set : best != NULL ? best : routing_languages[0];
 }
 
 /* The action as objects of the mesh, and in itself, so that it can be written in another language later. */
 static void add_change(const analyzer_t *analyzer, const plan_t *plan, json_t *document) {
     change_t change;
-    const routing_language_ops *language = routing_language_of(analyzer);
+    const routing_language_ops *language = language_of(analyzer, plan->service);
     if (plan->kind == KIND_NONE) {
         json_t *nothing = json_pack("{ss,s[],ss,ss,s[],sn,sn,sn}", "mesh", language->name, "objects", "apply", "",
                                     "undo", "", "limits", "cannot", "beside", "action");

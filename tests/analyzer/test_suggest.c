@@ -267,6 +267,36 @@ TEST(suggestions_are_written_in_the_language_of_the_configuration) {
     mesh_free(mesh);
 }
 
+/* The mesh that a service is seen in, as the fold marks it. */
+static void mark(testmesh_t *mesh, const char *service, const char *in) {
+    entity_key_t key = {.kind = ENTITY_SERVICE};
+    key.service = names_intern(&mesh->shard.names, slice_text(service));
+    key.operation = names_intern(&mesh->shard.names, slice_text(in));
+    (void)shard_entity(&mesh->shard, &key);
+}
+
+TEST(suggestions_are_written_in_the_language_of_the_mesh_that_the_service_is_seen_in) {
+    static const struct {
+        const char *service, *in, *language;
+    } cases[] = {{"shop/cart", "linkerd", "linkerd"},
+                 {"shop/cart", "app_mesh", "app-mesh"},
+                 {"shop/other", "consul", "consul"}, /* spans alone tell of cart: what its neighbours are in */
+                 {"shop/other", "unheard of", "istio"}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        testmesh_t *mesh = mesh_new();
+        for (int i = 0; i < 40; i++) {
+            mark(mesh, cases[c].service, cases[c].in);
+            mesh_calls(mesh, "gate", "shop/cart", "v1", "a-1", 70, 0, 20, 22);
+            mesh_calls(mesh, "gate", "shop/cart", "v2", "b-1", 30, i >= 30 ? 15 : 0, 20, 22);
+            mesh_tick(mesh);
+        }
+        json_t *document = json_loads(mesh->suggestion, 0, NULL);
+        CHECK_TEXT(field(document, "mesh"), cases[c].language);
+        json_decref(document);
+        mesh_free(mesh);
+    }
+}
+
 TEST_MAIN(TEST_CASE(a_failing_version_is_rolled_back_to_the_one_that_works),
           TEST_CASE(names_that_kubernetes_forbids_are_never_rendered),
           TEST_CASE(one_failing_instance_of_four_is_ejected),
@@ -278,4 +308,5 @@ TEST_MAIN(TEST_CASE(a_failing_version_is_rolled_back_to_the_one_that_works),
           TEST_CASE(two_in_five_calls_are_not_cut_without_a_sign_that_the_caller_can_do_without),
           TEST_CASE(an_abstention_is_over_when_a_change_is_proposed),
           TEST_CASE(a_surge_beyond_what_was_ever_borne_gets_a_limit_on_requests_in_flight),
+          TEST_CASE(suggestions_are_written_in_the_language_of_the_mesh_that_the_service_is_seen_in),
           TEST_CASE(suggestions_are_written_in_the_language_of_the_configuration))
