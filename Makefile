@@ -24,7 +24,8 @@ FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undef
                  -Wno-format-truncation -Wno-nonnull -Wno-format-overflow
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-ifeq ($(VARIANT),fuzz)
+FLAGS_cover   := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
+ifneq ($(filter fuzz cover,$(VARIANT)),)
 CC := clang
 endif
 

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# coverage.sh: how many lines of each decoder its fuzz target reaches: the seeds in the tree, then new inputs for some
+# seconds. Prints a Markdown table; fails when a decoder is below the limit.
+#
+#   tests/fuzz/coverage.sh [--seconds 10] [--limit 90]
+#
+# Needs clang, llvm-profdata and llvm-cov (Debian: clang, llvm). Builds build/cover.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+seconds=10 limit=90
+while [ $# -gt 1 ]; do
+    case $1 in
+    --seconds) seconds=$2 ;;
+    --limit) limit=$2 ;;
+    *) echo "coverage.sh: unknown option $1" >&2; exit 2 ;;
+    esac
+    shift 2
+done
+for tool in clang llvm-profdata llvm-cov; do
+    command -v $tool >/dev/null || { echo "SKIPPED: needs $tool" >&2; exit 0; }
+done
+
+# Target, and the sources that parse what it is given.
+rows=(
+    "otlp_traces base/bytes.c collector/fold/otlp_check.c collector/fold/otlp_spans.c collector/fold/span.c"
+    "otlp_metrics collector/fold/otlp_metrics.c collector/fold/points.c"
+    "otlp_logs collector/fold/otlp_logs.c collector/fold/access_line.c"
+    "otlp_json collector/fold/otlp_json.c collector/fold/json_scan.c"
+    "otlp_answer collector/receive/status.c"
+    "h2 collector/receive/h2_session.c collector/receive/grpc_stream.c"
+    "grpc_frame collector/receive/grpc_frame.c"
+    "inflate collector/receive/inflate.c"
+    "segment collector/journal/segment.c"
+    "frame collector/rollup/frame.c collector/rollup/cell_codec.c collector/rollup/sketch_codec.c"
+    "chunk collector/store/chunk.c collector/store/chunk_cell.c collector/store/chunk_sketch.c base/range_coder.c"
+    "spanblock collector/store/spanblock.c"
+    "kafka_offsets collector/journal/kafka_offsets.c"
+    "partition collector/cluster/state_piece.c"
+    "rollup_log collector/cluster/rollup_log.c"
+    "config base/config_yaml.c"
+    "dialect_yaml collector/dialect/dialect_yaml.c"
+    "scrape_config collector/scrape/scrape_config.c"
+    "exposition collector/scrape/exposition.c collector/scrape/number.c collector/scrape/translate.c"
+    "web_query web/target.c web/request.c web/moment.c"
+    "answer analyzer/answers.c"
+    "scenario analyzer/simulate/scenario.c analyzer/simulate/schema.c"
+)
+
+make --no-print-directory -j2 VARIANT=cover BUILD=build/cover \
+    $(for row in "${rows[@]}"; do target=${row%% *}; [ -f "tests/fuzz/fuzz_$target.c" ] && echo "build/cover/fuzz/fuzz_$target"; done) || exit 1
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+echo "| target | source | lines reached | of |"
+echo "|---|---|---|---|"
+for row in "${rows[@]}"; do
+    read -r -a words <<<"$row"
+    target=${words[0]} program=build/cover/fuzz/fuzz_${words[0]} corpus=tests/fuzz/corpus/${words[0]}
+    [ -x "$program" ] || continue
+    mkdir -p "$work/$target"
+    [ ! -d "$corpus" ] || cp -r "$corpus/." "$work/$target"
+    dictionary=tests/fuzz/$target.dict
+    LLVM_PROFILE_FILE=$work/raw "$program" -seed=1 -max_total_time="$seconds" \
+        $([ -f "$dictionary" ] && echo "-dict=$dictionary") "$work/$target" >"$work/said" 2>&1 ||
+        { echo "fuzz_$target ended badly:" >&2; tail -n 5 "$work/said" >&2; failed=1; }
+    llvm-profdata merge -o "$work/data" "$work/raw"
+    for source in "${words[@]:1}"; do
+        [ -f "$source" ] || { echo "coverage.sh: there is no $source" >&2; failed=1; continue; }
+        read -r lines missed share < <(llvm-cov report "$program" -instr-profile="$work/data" "$source" |
+            awk '$1 == "TOTAL" {print $8, $9, $10}')
+        echo "| $target | \`$source\` | $share | $lines |"
+        awk -v share="${share%\%}" -v limit="$limit" 'BEGIN {exit share + 0 < limit}' || failed=1
+        : "$missed"
+    done
+done
+exit $failed
