@@ -352,7 +352,9 @@ def replay_is_interrupted_cleanly():
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-        check(process.returncode == 130 and b"interrupted after 1 requests" in out and err == b"", (out, err))
+        # Whether the first one's answer had come is chance.
+        said = any(out.startswith(b"interrupted after %d requests" % count) for count in (0, 1))
+        check(process.returncode == 130 and said and err == b"", (out, err))
 
 
 @test
