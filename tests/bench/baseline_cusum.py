@@ -12,11 +12,9 @@ Nothing later is seen. Between two reports lie at least 130 s (620 s where point
 standard library only.
 """
 import collections
-import json
 import math
-import sys
 
-from baseline_robust_z import REMEMBERED, points
+from baseline_robust_z import REMEMBERED, points, run
 from baseline_threshold import BUCKET_S
 
 SLACK, LIMIT = 0.5, 8.0
@@ -69,21 +67,5 @@ def reports(window, folder, memory):
                    'incident': f"{window['id']}#{number}"}
 
 
-def main():
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    with open(sys.argv[1]) as handle:
-        truth = json.load(handle)
-    windows = {w['id']: w for w in truth['incidents'] + truth['normal']}
-    found = []
-    for stream in truth['streams']:
-        memory = {}
-        for name in stream['windows']:
-            found += reports(windows[name], sys.argv[2], memory)
-    found.sort(key=lambda r: (r['time'], r['rank']))
-    with open(sys.argv[3], 'w') as handle:
-        json.dump(found, handle, indent=0)
-
-
 if __name__ == '__main__':
-    main()
+    run(__doc__, reports)
