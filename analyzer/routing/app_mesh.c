@@ -161,6 +161,7 @@ static const about_rule_t about[] = {
 const routing_language_ops language_app_mesh = {
     .name = "app-mesh",
     .title = "AWS App Mesh",
+    .mesh = "app_mesh",
     .status = "AWS ended the support of App Mesh on 2026-09-30: plan to move on",
     .beside = "gateway-api",
     .rows =

@@ -251,6 +251,7 @@ static const about_rule_t about[] = {
 const routing_language_ops language_consul = {
     .name = "consul",
     .title = "Consul",
+    .mesh = "consul",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions,

@@ -4,6 +4,7 @@
 const routing_language_ops language_google = {
     .name = "google",
     .title = "Google Cloud Service Mesh",
+    .mesh = "google",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {istio_shift_versions, .limits = {"weights are whole percents",

@@ -208,6 +208,7 @@ static void rate_limit(render_t *render) {
 const routing_language_ops language_istio = {
     .name = "istio",
     .title = "Istio",
+    .mesh = "istio",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {istio_shift_versions,

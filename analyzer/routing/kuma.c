@@ -42,6 +42,7 @@ static const about_rule_t about[] = {
 const routing_language_ops language_kuma = {
     .name = "kuma",
     .title = "Kuma",
+    .mesh = "kuma",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions, .limits = {KUMA_LIMIT_LABELS, KUMA_LIMIT_MESH,

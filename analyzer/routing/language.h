@@ -59,6 +59,7 @@ typedef struct {
 typedef struct routing_language_ops {
     const char *name;   /* "istio": in the configuration, the API and the command line */
     const char *title;  /* "Istio" */
+    const char *mesh;   /* in which this is what suggestions are written in, one of mesh_names; NULL: in none */
     const char *status; /* what must be known of it, such as the end of its life; NULL: nothing */
     const char *beside; /* a language to offer beside it; NULL: none */
     routing_row_t rows[ACTION_KINDS];
@@ -69,12 +70,6 @@ typedef struct routing_language_ops {
 
 extern const routing_language_ops *const routing_languages[];   /* ended by NULL */
 const routing_language_ops *routing_language(const char *name); /* NULL: no such language */
-
-enum { LANGUAGES_MAX = 32 };
-uint32_t routing_language_index(const routing_language_ops *language); /* in the list */
-
-/* A mesh's own language, by the mesh's name (mesh_names); NULL: it has none. */
-const routing_language_ops *routing_language_of_mesh(const char *mesh);
 
 /* All their names, as the lists of choices spell them (a test compares it with the list). */
 #define ROUTING_LANGUAGES                                                                                              \

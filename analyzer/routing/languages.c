@@ -32,24 +32,3 @@ const routing_language_ops *routing_language(const char *name) {
         if (strcmp(routing_languages[i]->name, name) == 0) return routing_languages[i];
     return NULL;
 }
-
-uint32_t routing_language_index(const routing_language_ops *language) {
-    uint32_t at = 0;
-    while (routing_languages[at] != language) at++;
-    return at;
-}
-
-/* Where a mesh has several, the one of Kubernetes objects, or of its own command. */
-const routing_language_ops *routing_language_of_mesh(const char *mesh) {
-    static const struct {
-        const char *mesh;
-        const routing_language_ops *language;
-    } own[] = {
-        {"istio", &language_istio},   {"linkerd", &language_linkerd},   {"consul", &language_consul},
-        {"kuma", &language_kuma},     {"app_mesh", &language_app_mesh}, {"osm", &language_osm},
-        {"google", &language_google}, {"traefik", &language_traefik},   {"nsm", &language_nsm},
-    };
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        if (strcmp(own[i].mesh, mesh) == 0) return own[i].language;
-    return NULL;
-}

@@ -78,6 +78,7 @@ static void rate_limit(render_t *render) {
 const routing_language_ops language_linkerd = {
     .name = "linkerd",
     .title = "Linkerd",
+    .mesh = "linkerd",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions,

@@ -29,6 +29,7 @@ static const about_rule_t about[] = {{"NetworkService", "="}, {NULL, NULL}};
 const routing_language_ops language_nsm = {
     .name = "nsm",
     .title = "Network Service Mesh",
+    .mesh = "nsm",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions,

@@ -50,6 +50,7 @@ static void cut_retries(render_t *render) {
 const routing_language_ops language_osm = {
     .name = "osm",
     .title = "Open Service Mesh",
+    .mesh = "osm",
     .status = "Open Service Mesh was archived in 2023, and its add-on for AKS ends on 2027-09-30: plan to move on",
     .beside = "gateway-api",
     .rows =

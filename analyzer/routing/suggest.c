@@ -88,24 +88,35 @@ const routing_language_ops *routing_language_set(const analyzer_t *analyzer) {
     return name == NULL ? NULL : routing_language(name);
 }
 
-/* That of the mesh in which the service is seen (the marks of shard.h); a service that only its own spans tell of gets
- * that of the mesh in which most services are seen, and where there is none, the first of the list. */
-static const routing_language_ops *language_of(const analyzer_t *analyzer, uint32_t service) {
-    const routing_language_ops *set = routing_language_set(analyzer), *best = NULL;
+/* In how many services' marks (shard.h) a mesh is; *here: in this one's, too. */
+static uint32_t count_marks(const analyzer_t *analyzer, const char *mesh, uint32_t service, bool *here) {
     const shard_t *shard = analyzer->shard;
-    uint32_t votes[LANGUAGES_MAX] = {0}, most = 0;
-    for (uint32_t i = 0; set == NULL && i < shard->entity_count; i++) {
+    uint32_t count = 0, name = names_find(&shard->names, slice_text(mesh));
+    *here = false;
+    for (uint32_t i = 0; i < shard->entity_count && name != UINT32_MAX; i++) {
         const entity_key_t *key = &shard->entities[i];
-        if (!entity_is_mark(key)) continue;
-        const routing_language_ops *own = routing_language_of_mesh(routing_name(analyzer, key->operation));
-        if (own == NULL) continue;
-        if (key->service == service) return own;
-        uint32_t at = routing_language_index(own);
-        if (++votes[at] <= most) continue;
-        most = votes[at];
-        best = own;
+        if (!entity_is_mark(key) || key->operation != name) continue;
+        if (key->service == service) *here = true;
+        count++;
     }
-    return set != NULL ? set : best != NULL ? best : routing_languages[0];
+    return count;
+}
+
+/* That of the mesh in which the service is seen; a service that only its own spans tell of gets that of the mesh in
+ * which most services are seen, and where there is none, the first of the list. */
+static const routing_language_ops *language_of(const analyzer_t *analyzer, uint32_t service) {
+    const routing_language_ops *set = routing_language_set(analyzer), *best = routing_languages[0];
+    uint32_t most = 0;
+    for (size_t i = 0; set == NULL && routing_languages[i] != NULL; i++) {
+        bool here;
+        if (routing_languages[i]->mesh == NULL) continue;
+        uint32_t count = count_marks(analyzer, routing_languages[i]->mesh, service, &here);
+        if (here) return routing_languages[i];
+        if (count <= most) continue;
+        most = count;
+        best = routing_languages[i];
+    }
+    return set != NULL ? set : best;
 }
 
 /* The action as objects of the mesh, and in itself, so that it can be written in another language later. */

@@ -59,6 +59,7 @@ static const about_rule_t about[] = {{"TraefikService", "spec.weighted.services.
 const routing_language_ops language_traefik = {
     .name = "traefik",
     .title = "Traefik",
+    .mesh = "traefik",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions, .limits = {"weights are whole numbers, shares of their sum",
