@@ -30,6 +30,9 @@ int command_misused(const char *name, const char *format, ...) __attribute__((fo
  * the option is absent. EXIT_USAGE, after complaining, when it has no value or is given twice; else EXIT_FINE. */
 int command_option(const char *name, int *argc, char **argv, const char **value);
 
+/* Takes the option `name` ("--once"), which has no value, out of argv; given twice is given. */
+bool command_flag(const char *name, int *argc, char **argv);
+
 /* Complains about the first argument that still starts with "-" (but "-" itself is a name); EXIT_FINE if there is none.
  */
 int command_unknown_option(int argc, char **argv);

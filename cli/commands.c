@@ -75,7 +75,7 @@ const command_t commands[] = {
      command_demo},
     {"suggestions", "see and decide what a server suggests",
      "[list | show ID | dry-run ID | accept ID | dismiss ID | reopen ID | record] [--server URL] [--as LANGUAGE] "
-     "[--against FILE]\n"
+     "[--live | --against FILE]\n"
      "         [--minutes N] [--reason TEXT]\n\n"
      "Lists the open suggestions, shows one with its change and with what came of it, replays the last minutes under\n"
      "its routing, notes a person's decision, or shows the record of all suggestions: how many were seen to be made,\n"
@@ -85,6 +85,9 @@ const command_t commands[] = {
      "  --as LANGUAGE   show it as another mesh's objects: istio, gateway-api, linkerd, consul, consul-k8s, kuma,\n"
      "                  kuma-universal, app-mesh, google, google-routing, traefik, traefik-file, smi, traefik-mesh,\n"
      "                  osm, nsm\n"
+     "  --live          show it as a change of what the mesh holds now, asked of its own command line tool (kubectl "
+     "get,\n"
+     "                  consul config read, aws appmesh describe-…) with your rights: it reads, and changes nothing\n"
      "  --against FILE  show it as a change of the live objects in FILE (YAML or JSON, as kubectl get -o yaml prints\n"
      "                  them; - is standard input); everything else in them stays\n"
      "  --minutes N     how many minutes dry-run replays (1 to 1440, default 15)\n"
@@ -194,6 +197,16 @@ int command_option(const char *name, int *argc, char **argv, const char **value)
     *argc = kept;
     argv[kept] = NULL;
     return EXIT_FINE;
+}
+
+bool command_flag(const char *name, int *argc, char **argv) {
+    int kept = 1;
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], name) != 0) argv[kept++] = argv[i];
+    bool given = kept < *argc;
+    *argc = kept;
+    argv[kept] = NULL;
+    return given;
 }
 
 int command_unknown_option(int argc, char **argv) {

@@ -119,13 +119,7 @@ static bool play(demo_t *demo) {
 
 static int parse(int *argc, char **argv, options_t *options) {
     options->speed = 1;
-    for (int i = 1; i < *argc; i++)
-        if (strcmp(argv[i], "--once") == 0) {
-            options->once = true;
-            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
-            --*argc;
-            break;
-        }
+    options->once = command_flag("--once", argc, argv);
     int misused = command_option("--speed", argc, argv, &options->speed_text);
     if (misused == EXIT_FINE) misused = command_option("--seed", argc, argv, &options->seed_text);
     if (misused == EXIT_FINE) misused = command_option("--for", argc, argv, &options->for_text);

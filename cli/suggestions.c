@@ -17,6 +17,7 @@
 typedef struct {
     api_client_t api;
     const char *reason, *as, *against, *minutes;
+    bool live;
 } client_t;
 
 static void print_row(const json_t *suggestion) {
@@ -167,6 +168,54 @@ static json_t *read_live(const char *path) {
     return objects;
 }
 
+/* Adds what a command of the mesh's own tool prints. Its errors go to the terminal as they are. */
+static bool run_reader(const char *command, json_t *objects) {
+    buffer_t text = {0};
+    char why[200] = "";
+    json_t *printed = NULL;
+    (void)fprintf(stderr, "reading: %s\n", command);
+    FILE *pipe = popen(command, "r");
+    for (size_t got = 1; pipe != NULL && got > 0 && text.len <= LIVE_BYTES_MAX; text.len += got)
+        got = fread(buffer_reserve(&text, 65536), 1, 65536, pipe);
+    int ended = pipe == NULL ? -1 : pclose(pipe);
+    bool fine = ended == 0;
+    if (!fine)
+        (void)fprintf(stderr, "seismesh suggestions: that command failed, so nothing is compared. Hand the objects in "
+                              "with --against FILE, or leave --live out to see complete new ones\n");
+    else if (text.len > 0 && text_read(buffer_slice(&text), &printed, why, sizeof why) != ERR_OK) {
+        (void)fprintf(stderr, "seismesh suggestions: what it printed cannot be read: %s\n", why);
+        fine = false;
+    }
+    if (printed != NULL) (void)json_array_extend(objects, printed);
+    json_decref(printed);
+    buffer_fini(&text);
+    return fine;
+}
+
+/* What the mesh holds now, by its own tool with the rights of who runs this: `kubectl get …`. NULL, after saying why.
+ */
+static json_t *ask_mesh(const routing_language_ops *language, const routing_action_t *action) {
+    change_t change;
+    json_t *objects = json_array();
+    (void)routing_render(language, action, NULL, &change);
+    char *rest = NULL;
+    bool fine = true, any = false;
+    for (char *line = strtok_r((char *)change.read.data, "\n", &rest); line != NULL && fine;
+         line = strtok_r(NULL, "\n", &rest)) {
+        fine = run_reader(line, objects);
+        any = true;
+    }
+    if (!any)
+        (void)fprintf(stderr,
+                      "seismesh suggestions: %s has no command that prints what is live for this: hand the objects in "
+                      "with --against FILE\n",
+                      language->title);
+    change_fini(&change);
+    if (fine && any) return objects;
+    json_decref(objects);
+    return NULL;
+}
+
 /* Writes the suggestion's action anew as a change of the live objects. False after saying why not. */
 static bool write_against(const client_t *client, json_t *suggestion) {
     routing_action_t action;
@@ -179,7 +228,7 @@ static bool write_against(const client_t *client, json_t *suggestion) {
                       "seismesh suggestions: this suggestion changes nothing, so there is nothing to compare\n");
         return false;
     }
-    json_t *live = read_live(client->against);
+    json_t *live = client->live ? ask_mesh(language, &action) : read_live(client->against);
     if (live == NULL) return false;
     (void)routing_render(language, &action, live, &change);
     change_into(&change, &action, suggestion);
@@ -211,7 +260,7 @@ static int show_or_decide(client_t *client, const char *action, const char *id) 
     json_t *suggestion = ask_fine(&client->api, (const char *)path.data, body, &status);
     if (suggestion != NULL && decides)
         print_text(decision_said(action), text_of(suggestion, "title"), "\n");
-    else if (suggestion != NULL && client->against != NULL && !write_against(client, suggestion))
+    else if (suggestion != NULL && (client->live || client->against != NULL) && !write_against(client, suggestion))
         status = EXIT_FAILED;
     else if (suggestion != NULL)
         print_suggestion(suggestion);
@@ -317,6 +366,7 @@ int command_suggestions(int argc, char **argv) {
     if (misused == EXIT_FINE) misused = command_option("--reason", &argc, argv, &client.reason);
     if (misused == EXIT_FINE) misused = command_option("--as", &argc, argv, &client.as);
     if (misused == EXIT_FINE) misused = command_option("--against", &argc, argv, &client.against);
+    client.live = command_flag("--live", &argc, argv);
     if (misused == EXIT_FINE) misused = command_option("--minutes", &argc, argv, &client.minutes);
     if (misused == EXIT_FINE) misused = command_unknown_option(argc, argv);
     if (misused != EXIT_FINE) return misused;
@@ -324,8 +374,10 @@ int command_suggestions(int argc, char **argv) {
         return command_misused(argv[0], "there is no routing language '%s', but " ROUTING_LANGUAGES, client.as);
     const char *action = argc > 1 ? argv[1] : "list";
     int status;
-    if (strcmp(action, "show") != 0 && (client.as != NULL || client.against != NULL))
-        return command_misused(argv[0], "--as and --against belong to 'show'");
+    if (strcmp(action, "show") != 0 && (client.as != NULL || client.against != NULL || client.live))
+        return command_misused(argv[0], "--as, --against and --live belong to 'show'");
+    if (client.live && client.against != NULL)
+        return command_misused(argv[0], "--live asks the mesh, --against reads a file: one of them");
     if (strcmp(action, "list") == 0)
         status = argc > 2 ? command_misused(argv[0], "list takes no argument, not '%s'", argv[2]) : list(&client);
     else if (strcmp(action, "record") == 0)

@@ -36,13 +36,12 @@ static void update(const json_t *tree, size_t which, buffer_t *out) {
     buffer_text(out, "EOF\n)\"\n");
 }
 
-static void save(const placed_t *placed, size_t which, buffer_t *out) {
+static void describe(const placed_t *placed, size_t which, buffer_t *out) {
     buffer_format(out, "aws appmesh describe-%s", resources[which].resource);
     for (size_t i = 0; i < 3 && resources[which].keys[i] != NULL; i++) {
         buffer_format(out, " %s ", resources[which].options[i]);
         text_shell(text_at(placed->after, resources[which].keys[i]), out);
     }
-    buffer_format(out, " > %s.json\n", resources[which].resource);
 }
 
 static size_t which_of(const placed_t *placed) {
@@ -51,10 +50,13 @@ static size_t which_of(const placed_t *placed) {
 
 static void apply(const placed_t *placed, size_t count, buffer_t *out) {
     for (size_t i = 0; i < count; i++) {
-        if (placed[i].before == NULL)
-            save(&placed[i], which_of(&placed[i]), out);
-        else
-            update(placed[i].after, which_of(&placed[i]), out);
+        size_t which = which_of(&placed[i]);
+        if (placed[i].before != NULL) {
+            update(placed[i].after, which, out);
+            continue;
+        }
+        describe(&placed[i], which, out);
+        buffer_format(out, " > %s.json\n", resources[which].resource);
     }
 }
 
@@ -63,7 +65,15 @@ static void undo(const placed_t *placed, size_t count, buffer_t *out) {
         if (placed[i].before != NULL) update(placed[i].before, which_of(&placed[i]), out);
 }
 
-static const routing_form_t form_aws = {"json", text_json, apply, undo};
+static void read_live(const placed_t *placed, size_t count, const char *also, buffer_t *out) {
+    (void)also;
+    for (size_t i = 0; i < count; i++) {
+        describe(&placed[i], which_of(&placed[i]), out);
+        buffer_text(out, " --output json\n");
+    }
+}
+
+static const routing_form_t form_aws = {"json", text_json, apply, undo, read_live};
 
 /* What describe-… prints, without its wrapping and what update-… does not take. */
 static const json_t *unwrap(const json_t *object) {

@@ -199,7 +199,20 @@ static void consul_undo(const placed_t *placed, size_t count, buffer_t *out) {
     }
 }
 
-static const routing_form_t form_consul = {"hcl", text_hcl, consul_apply, consul_undo};
+/* Reading an entry that is not there ends like any other error, so the list says first whether it is. */
+static void consul_read(const placed_t *placed, size_t count, const char *also, buffer_t *out) {
+    (void)also;
+    for (size_t i = 0; i < count; i++) {
+        buffer_format(out, "names=$(consul config list -kind %s) && ", placed[i].kind);
+        buffer_text(out, "if printf '%s\\n' \"$names\" | grep -qxF -e ");
+        text_shell(placed[i].name, out);
+        buffer_text(out, "; then ");
+        consul_call(&placed[i], "read", out);
+        buffer_text(out, "; fi\n");
+    }
+}
+
+static const routing_form_t form_consul = {"hcl", text_hcl, consul_apply, consul_undo, consul_read};
 
 static void place_entry(render_t *render, const char *kind, const char *service, json_t *base, json_t *change) {
     json_t *entry = json_pack("{ss,ss}", "Kind", entry_of(kind), "Name", service);

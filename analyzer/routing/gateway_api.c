@@ -61,6 +61,7 @@ static void cut_retries(render_t *render) {
 const routing_language_ops language_gateway_api = {
     .name = "gateway-api",
     .title = "Gateway API",
+    .also_read = "grpcroute.gateway.networking.k8s.io",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {gateway_shift_versions,

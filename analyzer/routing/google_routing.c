@@ -49,7 +49,15 @@ static void undo(const placed_t *placed, size_t count, buffer_t *out) {
         if (placed[i].before != NULL) import(&placed[i], placed[i].before, out);
 }
 
-static const routing_form_t form_gcloud = {"yaml", text_yaml, apply, undo};
+static void read_live(const placed_t *placed, size_t count, const char *also, buffer_t *out) {
+    (void)also;
+    for (size_t i = 0; i < count; i++) {
+        call(&placed[i], "export", out);
+        buffer_text(out, "\n");
+    }
+}
+
+static const routing_form_t form_gcloud = {"yaml", text_yaml, apply, undo, read_live};
 
 static const char *const BACKEND = "projects/PROJECT/locations/global/backendServices/%s";
 

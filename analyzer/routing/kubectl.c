@@ -19,13 +19,18 @@ static void in_namespace(const json_t *tree, buffer_t *out) {
     buffer_text(out, " ");
 }
 
+/* "virtualservice.networking.istio.io": constants of the languages, or a live object's own. */
+static void resource_type(const placed_t *placed, buffer_t *name) {
+    for (const char *c = text_at(placed->after, "kind"); *c != '\0'; c++)
+        buffer_byte(name, (uint8_t)tolower((unsigned char)*c));
+    const char *group = text_at(placed->after, "apiVersion"), *slash = strchr(group, '/');
+    if (slash != NULL) buffer_format(name, ".%.*s", (int)(slash - group), group);
+}
+
 /* "virtualservice.networking.istio.io/cart" */
 static void resource(const placed_t *placed, buffer_t *out) {
     buffer_t name = {0};
-    for (const char *c = text_at(placed->after, "kind"); *c != '\0'; c++)
-        buffer_byte(&name, (uint8_t)tolower((unsigned char)*c));
-    const char *group = text_at(placed->after, "apiVersion"), *slash = strchr(group, '/');
-    if (slash != NULL) buffer_format(&name, ".%.*s", (int)(slash - group), group);
+    resource_type(placed, &name);
     buffer_format(&name, "/%s", placed->name);
     buffer_byte(&name, 0);
     text_shell((const char *)name.data, out);
@@ -63,7 +68,22 @@ static void undo(const placed_t *placed, size_t count, buffer_t *out) {
         if (placed[i].before != NULL) apply_texts(&placed[i], 1, true, out);
 }
 
-const routing_form_t form_kubectl = {"yaml", text_yaml, apply, undo};
+static void read_live(const placed_t *placed, size_t count, const char *also, buffer_t *out) {
+    buffer_t types = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) buffer_byte(&types, ',');
+        resource_type(&placed[i], &types);
+    }
+    if (also != NULL) buffer_format(&types, ",%s", also);
+    buffer_byte(&types, 0);
+    buffer_text(out, "kubectl get ");
+    in_namespace(placed[0].after, out);
+    text_shell((const char *)types.data, out);
+    buffer_text(out, " -o json\n");
+    buffer_fini(&types);
+}
+
+const routing_form_t form_kubectl = {"yaml", text_yaml, apply, undo, read_live};
 
 static void annotate(const placed_t *placed, bool back, buffer_t *out) {
     buffer_text(out, "kubectl annotate --overwrite ");
@@ -98,4 +118,4 @@ static void undo_annotations(const placed_t *placed, size_t count, buffer_t *out
     for (size_t i = count; i-- > 0;) annotate(&placed[i], true, out);
 }
 
-const routing_form_t form_annotate = {"yaml", text_yaml, apply_annotations, undo_annotations};
+const routing_form_t form_annotate = {"yaml", text_yaml, apply_annotations, undo_annotations, read_live};

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const MESH = "default";
 
@@ -31,7 +32,24 @@ static void undo(const placed_t *placed, size_t count, buffer_t *out) {
     }
 }
 
-static const routing_form_t form_kumactl = {"yaml", text_yaml, apply, undo};
+/* "meshretries" */
+static void plural(const char *kind, buffer_t *out) {
+    size_t len = strlen(kind);
+    bool ies = kind[len - 1] == 'y';
+    for (size_t i = 0; i < len - ies; i++) buffer_byte(out, (uint8_t)tolower((unsigned char)kind[i]));
+    buffer_text(out, ies ? "ies" : "s");
+}
+
+static void read_live(const placed_t *placed, size_t count, const char *also, buffer_t *out) {
+    (void)also;
+    for (size_t i = 0; i < count; i++) {
+        buffer_text(out, "kumactl get ");
+        plural(placed[i].kind, out);
+        buffer_format(out, " --mesh %s -o json\n", MESH);
+    }
+}
+
+static const routing_form_t form_kumactl = {"yaml", text_yaml, apply, undo, read_live};
 
 static void place_policy(render_t *render, const char *kind, json_t *base, json_t *change) {
     char name[OBJECT_NAME_BYTES];

@@ -28,6 +28,9 @@ typedef struct routing_form {
     void (*write)(const json_t *tree, buffer_t *out);
     void (*apply)(const placed_t *placed, size_t count, buffer_t *out);
     void (*undo)(const placed_t *placed, size_t count, buffer_t *out);
+    /* The commands, one a line, that print the live objects and change nothing; `also`: kinds that are to be known, too
+     * (the language's also_read). NULL: no command can, the objects must be handed in. */
+    void (*read)(const placed_t *placed, size_t count, const char *also, buffer_t *out);
 } routing_form_t;
 
 extern const routing_form_t form_kubectl;  /* whole objects */
@@ -63,6 +66,7 @@ typedef struct routing_language_ops {
     const char *status; /* what must be known of it, such as the end of its life; NULL: nothing */
     const char *beside; /* a language to offer beside it; NULL: none */
     routing_row_t rows[ACTION_KINDS];
+    const char *also_read; /* kinds of live objects besides those written that decide what is written; NULL: none */
     const merge_rule_t *lists;
     const about_rule_t *about;
     const json_t *(*unwrap)(const json_t *object); /* the object inside what a tool prints; NULL: as it is */
@@ -118,8 +122,8 @@ const char *render_duration(duration_text_t *duration, double seconds);
 typedef struct {
     const routing_language_ops *language;
     json_t *objects, *limits;
-    buffer_t apply, undo; /* NUL-terminated */
-    char cannot[512];     /* the action cannot be said, and what stands there instead; "" = it can */
+    buffer_t apply, undo, read; /* NUL-terminated */
+    char cannot[512];           /* the action cannot be said, and what stands there instead; "" = it can */
 } change_t;
 
 /* Writes an action; `live` is what text_read gave, or NULL. An action that is not valid gives no object. False when
@@ -127,7 +131,7 @@ typedef struct {
 bool routing_render(const routing_language_ops *language, const routing_action_t *action, const json_t *live,
                     change_t *change);
 
-/* Puts a change into a suggestion's document: mesh, objects, apply, undo, limits, cannot, beside. */
+/* Puts a change into a suggestion's document: mesh, objects, apply, undo, read, limits, cannot, beside. */
 void change_into(const change_t *change, const routing_action_t *action, json_t *document);
 void change_fini(change_t *change);
 

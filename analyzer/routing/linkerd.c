@@ -79,6 +79,7 @@ const routing_language_ops language_linkerd = {
     .name = "linkerd",
     .title = "Linkerd",
     .mesh = "linkerd",
+    .also_read = "grpcroute.gateway.networking.k8s.io,serviceprofile.linkerd.io",
     .rows =
         {
             [ACTION_SHIFT_VERSIONS] = {shift_versions,

@@ -298,7 +298,10 @@ static void add_commands(change_t *change, const render_t *render) {
     for (size_t from = 0, to; from < render->count; from = to) {
         for (to = from + 1; to < render->count && render->placed[to].form == render->placed[from].form;) to++;
         if (change->apply.len > 0) buffer_text(&change->apply, "\n");
-        render->placed[from].form->apply(&render->placed[from], to - from, &change->apply);
+        const routing_form_t *form = render->placed[from].form;
+        form->apply(&render->placed[from], to - from, &change->apply);
+        if (form->read != NULL)
+            form->read(&render->placed[from], to - from, render->language->also_read, &change->read);
     }
     for (size_t to = render->count, from; to > 0; to = from) {
         for (from = to - 1; from > 0 && render->placed[from - 1].form == render->placed[to - 1].form;) from--;
@@ -397,6 +400,7 @@ bool routing_render(const routing_language_ops *language, const routing_action_t
     add_commands(change, &render);
     buffer_byte(&change->apply, 0);
     buffer_byte(&change->undo, 0);
+    buffer_byte(&change->read, 0);
     fini_placed(&render);
     json_decref(objects);
     return json_array_size(change->objects) > 0;
@@ -411,6 +415,7 @@ static void put(const change_t *change, json_t *into) {
     (void)json_object_set(into, "objects", change->objects);
     (void)json_object_set_new(into, "apply", json_string((const char *)change->apply.data));
     (void)json_object_set_new(into, "undo", json_string((const char *)change->undo.data));
+    (void)json_object_set_new(into, "read", text_or_null((const char *)change->read.data));
     (void)json_object_set(into, "limits", change->limits);
     (void)json_object_set_new(into, "cannot", text_or_null(change->cannot));
 }
@@ -434,4 +439,5 @@ void change_fini(change_t *change) {
     json_decref(change->limits);
     buffer_fini(&change->apply);
     buffer_fini(&change->undo);
+    buffer_fini(&change->read);
 }

@@ -124,8 +124,8 @@ static void add_change(const analyzer_t *analyzer, const plan_t *plan, json_t *d
     change_t change;
     const routing_language_ops *language = language_of(analyzer, plan->service);
     if (plan->kind == KIND_NONE) {
-        json_t *nothing = json_pack("{ss,s[],ss,ss,s[],sn,sn,sn}", "mesh", language->name, "objects", "apply", "",
-                                    "undo", "", "limits", "cannot", "beside", "action");
+        json_t *nothing = json_pack("{ss,s[],ss,ss,sn,s[],sn,sn,sn}", "mesh", language->name, "objects", "apply", "",
+                                    "undo", "", "read", "limits", "cannot", "beside", "action");
         (void)json_object_update(document, nothing);
         json_decref(nothing);
         return;

@@ -167,7 +167,8 @@ static void add_object(json_t *objects, json_t *object) {
     json_t *items = json_object_get(object, "items"), *item;
     const char *kind = json_string_value(json_object_get(object, "kind"));
     size_t index;
-    if (kind != NULL && strcmp(kind, "List") == 0 && json_is_array(items)) {
+    bool list = kind == NULL ? json_object_get(object, "type") == NULL : strcmp(kind, "List") == 0;
+    if (list && json_is_array(items)) { /* kubectl's; kumactl's has no kind */
         json_array_foreach(items, index, item) if (json_is_object(item)) add_object(objects, item);
         return;
     }
@@ -182,7 +183,7 @@ static void add_object(json_t *objects, json_t *object) {
     (void)json_array_append(objects, object);
 }
 
-static bool read_documents(reader_t *reader, json_t *objects) {
+static bool read_documents(reader_t *reader, json_t *objects, bool *said) {
     for (;;) {
         yaml_event_t event;
         if (!next_event(reader, &event)) return false;
@@ -196,6 +197,7 @@ static bool read_documents(reader_t *reader, json_t *objects) {
         if (structure) continue;
         if (value == NULL) return false;
         if (json_is_object(value)) add_object(objects, value);
+        *said |= json_is_object(value);
         bool usable = json_is_object(value) || json_is_null(value);
         json_decref(value);
         if (!usable) return refuse(reader, line, "an object is wanted, with keys and values") != NULL;
@@ -203,7 +205,7 @@ static bool read_documents(reader_t *reader, json_t *objects) {
 }
 
 /* What begins as JSON and is JSON needs no rules about words, and its \\u pairs are no business of YAML's. */
-static bool read_json(slice_t text, json_t *objects) {
+static bool read_json(slice_t text, json_t *objects, bool *said) {
     size_t index, at = 0;
     while (at < text.len && strchr(" \t\r\n", text.data[at]) != NULL && text.data[at] != '\0') at++;
     if (at == text.len || (text.data[at] != '{' && text.data[at] != '[')) return false;
@@ -211,6 +213,7 @@ static bool read_json(slice_t text, json_t *objects) {
     if (json_is_object(whole)) add_object(objects, whole);
     json_array_foreach(whole, index, item) if (json_is_object(item)) add_object(objects, item);
     bool fine = whole != NULL;
+    *said = json_is_object(whole) || json_array_size(whole) > 0;
     json_decref(whole);
     return fine;
 }
@@ -223,15 +226,16 @@ err_t text_read(slice_t text, json_t **objects, char *why, size_t why_size) {
         return ERR_MALFORMED;
     }
     json_t *list = json_array();
-    bool fine = read_json(text, list);
+    bool said = false; /* an empty List is an answer: there is none */
+    bool fine = read_json(text, list, &said);
     if (!fine) {
         reader_t reader = {.why = why, .why_size = why_size};
         if (!yaml_parser_initialize(&reader.parser)) abort(); /* out of memory */
         yaml_parser_set_input_string(&reader.parser, text.data, text.len);
-        fine = read_documents(&reader, list);
+        fine = read_documents(&reader, list, &said);
         yaml_parser_delete(&reader.parser);
     }
-    if (fine && json_array_size(list) == 0) {
+    if (fine && !said) {
         (void)snprintf(why, why_size, "there is no object in it");
         fine = false;
     }

@@ -46,7 +46,7 @@ static void undo(const placed_t *placed, size_t count, buffer_t *out) {
     }
 }
 
-static const routing_form_t form_file = {"yaml", text_yaml, apply, undo};
+static const routing_form_t form_file = {"yaml", text_yaml, apply, undo, NULL};
 
 /* The live service that weighs one of our versions; NULL: none does. */
 static const char *weighing_service(const render_t *render) {

@@ -20,6 +20,8 @@ import threading
 import time
 import urllib.request
 
+import yaml
+
 PROGRAM = os.path.abspath(sys.argv[1])
 SECOND = 1_000_000_000
 TESTS = []
@@ -473,6 +475,47 @@ def a_suggestion_is_shown_against_the_live_object():
             refuses("suggestions", "show", "7", "--against", path, "--server", server.url, code=1, saying="line 1")
         with Receiver([as_json(dict(SUGGESTION, action=None))]) as server:
             refuses("suggestions", "show", "7", "--against", path, "--server", server.url, code=1, saying="changes nothing")
+
+
+KUBECTL = """#!/bin/sh
+echo "$@" >> "$ASKED"
+[ "$1" = get ] || exit 64
+[ ! -e "$ASKED.deny" ] || { echo 'Error from server (Forbidden): virtualservices is forbidden' >&2; exit 1; }
+cat "$ASKED.live"
+"""
+
+
+@test
+def a_suggestion_is_shown_against_what_the_cluster_holds():
+    with tempfile.TemporaryDirectory() as folder:
+        asked, tool = os.path.join(folder, "asked"), os.path.join(folder, "kubectl")
+        with open(tool, "w", encoding="utf-8") as file:
+            file.write(KUBECTL)
+        os.chmod(tool, 0o755)
+        listed = {"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(LIVE)]}
+        env = {"ASKED": asked, "PATH": folder + ":" + os.environ["PATH"]}
+
+        def show(items, *more):
+            with open(asked + ".live", "w", encoding="utf-8") as file:
+                json.dump(dict(listed, items=items), file)
+            with Receiver([as_json(dict(SUGGESTION, mesh="istio", action=ACTION))]) as server:
+                return run("suggestions", "show", "7", "--live", *more, "--server", server.url, env=env)
+
+        code, out, err = show(listed["items"])
+        check(code == 0 and "reading: kubectl get" in err, err)
+        changed = [line for line in out.splitlines() if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
+        check(changed == ['-    timeout: "9s"', '+    timeout: "500ms"'], out)
+        code, out, err = show([])
+        check(code == 0 and "holds no VirtualService" in out and "this one is new" in out, err + out)
+        with open(asked, encoding="utf-8") as file:
+            check(file.read() == "get -n shop virtualservice.networking.istio.io -o json\n" * 2)
+        open(asked + ".deny", "w", encoding="utf-8").close()
+        code, out, err = show(listed["items"])
+        check(code == 1 and "forbidden" in err and "nothing is compared" in err and "+" not in out, err + out)
+        code, out, err = show([], "--as", "traefik-file")
+        check(code == 1, out + err)
+    refuses("suggestions", "show", "7", "--live", "--against", "x", saying="one of them")
+    refuses("suggestions", "list", "--live", saying="belong to 'show'")
 
 
 @test

@@ -51,9 +51,57 @@ TEST(every_language_writes_every_action_or_says_why_not) {
             CHECK(objects || change.cannot[0] != '\0');
             CHECK(!objects || change.apply.len > 1);
             CHECK(objects || change.apply.len == 1);
+            bool asks = strcmp(routing_languages[i]->name, "traefik-file") != 0; /* a file is nobody to ask */
+            CHECK((change.read.len > 1) == (objects && asks));
             if (test_failures > 0) (void)fprintf(stderr, "%s %s\n", routing_languages[i]->name, action_kind_name(kind));
             change_fini(&change);
         }
+}
+
+TEST(what_is_live_is_asked_for_by_commands_that_only_read) {
+    static const struct {
+        const char *language, *read;
+        uint8_t kind;
+    } wanted[] = {
+        {"istio",
+         "kubectl get -n shop destinationrule.networking.istio.io,virtualservice.networking.istio.io -o json\n",
+         ACTION_SHIFT_VERSIONS},
+        {"linkerd",
+         "kubectl get -n shop httproute.gateway.networking.k8s.io,grpcroute.gateway.networking.k8s.io,"
+         "serviceprofile.linkerd.io -o json\n",
+         ACTION_SHIFT_VERSIONS},
+        {"linkerd",
+         "kubectl get -n shop service,grpcroute.gateway.networking.k8s.io,serviceprofile.linkerd.io -o json\n",
+         ACTION_CUT_RETRIES},
+        {"consul",
+         "names=$(consul config list -kind service-router) && if printf '%s\\n' \"$names\" | grep -qxF -e reviews; "
+         "then "
+         "consul config read -kind service-router -name reviews; fi\n",
+         ACTION_SET_TIMEOUT},
+        {"kuma-universal", "kumactl get meshretries --mesh default -o json\n", ACTION_CUT_RETRIES},
+        {"app-mesh",
+         "aws appmesh describe-route --mesh-name default --virtual-router-name reviews --route-name reviews --output "
+         "json\n",
+         ACTION_SHIFT_VERSIONS},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        routing_action_t action = sample_action(wanted[i].kind);
+        change_t change = rendered(wanted[i].language, &action, NULL);
+        CHECK_TEXT((const char *)change.read.data, wanted[i].read);
+        change_fini(&change);
+    }
+}
+
+TEST(an_empty_list_says_that_nothing_is_there) {
+    routing_action_t action = sample_action(ACTION_SET_TIMEOUT);
+    change_t change = rendered("istio", &action, "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}");
+    CHECK(limits_say(&change, "holds no VirtualService about reviews"));
+    change_fini(&change);
+    change = rendered(
+        "kuma-universal", &action,
+        "{\"total\": 1, \"items\": [{\"type\": \"MeshRetry\", \"name\": \"r\", \"spec\": {}}], \"next\": null}");
+    CHECK(limits_say(&change, "holds no MeshTimeout about reviews"));
+    change_fini(&change);
 }
 
 TEST(the_choices_of_the_configuration_are_the_languages) {
@@ -435,6 +483,8 @@ TEST(the_traefik_file_that_weighs_our_versions_is_changed_in_place) {
 }
 
 TEST_MAIN(TEST_CASE(every_language_writes_every_action_or_says_why_not),
+          TEST_CASE(what_is_live_is_asked_for_by_commands_that_only_read),
+          TEST_CASE(an_empty_list_says_that_nothing_is_there),
           TEST_CASE(the_choices_of_the_configuration_are_the_languages),
           TEST_CASE(a_mesh_that_has_ended_says_so_and_offers_gateway_api_beside),
           TEST_CASE(smi_is_written_in_the_version_that_each_mesh_serves),

@@ -196,6 +196,7 @@ export const written = as =>
         ],
         apply: `kubectl apply for ${as}`,
         undo: `kubectl delete for ${as}`,
+        read: `kubectl get what ${as} knows`,
         limits: ['weights are whole numbers'],
         cannot: 'It cannot express this, the nearest is that.',
         beside: {

@@ -3,10 +3,11 @@
 # Consul's own types, the App Mesh model of the AWS SDK, Google's discovery documents, Traefik's reference file.
 #
 #   tests/interop/routing/run.sh         $RENDER_ALL names the writer (default: built here)
-#   ROUTING_CRDS="DIR..." …              folders with further CRDs, for meshes whose modules cannot be had: Kuma
-#                                        (deployments/charts/kuma/crds), Linkerd (charts/linkerd-crds/templates),
-#                                        consul-k8s (control-plane/config/crd/bases), whose objects are judged by
-#                                        Consul's own types until then
+#   ROUTING_CRDS="DIR..." …              folders with further CRDs, where a module proxy does not serve the modules of
+#                                        Kuma (deployments/charts/kuma/crds of its sources), Linkerd
+#                                        (charts/linkerd-crds/templates/policy) or consul-k8s
+#                                        (control-plane/config/crd/bases); Consul's objects are judged by its own types
+#                                        until then
 #
 # What is fetched is kept in build/routing. What cannot be had is skipped aloud. The last line is "N passed, N failed, N
 # skipped".
@@ -34,12 +35,14 @@ sum() {
 fetch() {
     local module=$1 version=$2 path=$3 to=$cache/$4-$2
     if [ ! -e "$to" ]; then
-        command -v go >/dev/null || { say "skip $4: NOT VALIDATED: go is not installed, so $module cannot be fetched"; return 1; }
+        command -v go >/dev/null || { say "skip $4: NOT VALIDATED: go is not installed, so $module cannot be fetched" >&2; return 1; }
         local dir
-        dir=$(GOMODCACHE=$work/gomod GOFLAGS=-modcacherw GOTOOLCHAIN=local timeout 240 go mod download -json "$module@$version" \
-            2>"$work/go.log" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+        GOMODCACHE=$work/gomod GOFLAGS=-modcacherw GOTOOLCHAIN=local timeout 240 go mod download -json "$module@$version" \
+            >"$work/go.json" 2>"$work/go.log"
+        dir=$(sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p' "$work/go.json")
+        sed -n 's/^\t"Error": "\(.*\)",*$/\1/p' "$work/go.json" >>"$work/go.log"
         [ -n "$dir" ] && [ -e "$dir/$path" ] ||
-            { say "skip $4: NOT VALIDATED: $module@$version cannot be fetched: $(tail -n 1 "$work/go.log")"; return 1; }
+            { say "skip $4: NOT VALIDATED: $module@$version cannot be fetched: $(tail -n 1 "$work/go.log")" >&2; return 1; }
         cp -r "$dir/$path" "$work/kept" && mv "$work/kept" "$to"
     fi
     echo "$to"
@@ -68,6 +71,9 @@ for row in "istio.io/api v1.30.8 kubernetes istio" \
     "sigs.k8s.io/gateway-api v1.6.1 config/crd/experimental gateway-api" \
     "github.com/servicemeshinterface/smi-sdk-go v0.5.0 crds smi" \
     "github.com/openservicemesh/osm v1.2.4 cmd/osm-bootstrap/crds osm" \
+    "github.com/kumahq/kuma/v2 v2.14.3 deployments/charts/kuma/crds kuma" \
+    "github.com/linkerd/linkerd2 version-2.20 charts/linkerd-crds/templates/policy linkerd" \
+    "github.com/hashicorp/consul-k8s/control-plane a507b1d1e306 config/crd/bases consul-k8s" \
     "github.com/traefik/traefik/v3 v3.7.13 docs/content/reference/dynamic-configuration traefik"; do
     # shellcheck disable=SC2086 # the row is words
     found=$(place $row) && crds+=("$found")

@@ -237,6 +237,8 @@ export interface Written {
   objects: ConfigObject[];
   apply: Maybe<string>;
   undo: Maybe<string>;
+  /** Commands that print the live objects and change nothing, one a line. */
+  read?: Maybe<string>;
   /** What must be known of these objects. */
   limits?: string[];
   /** The mesh cannot express the action: why, and what the objects are instead. */

@@ -1,7 +1,7 @@
 /** One suggestion: the change as a diff, the commands, the predicted effect, what would make it wrong, the decision. */
 import type { EffectRange, LoadChange, Suggestion } from '../api/types.ts';
 import { duration, percent, rate } from '../format.ts';
-import { Fact, Moment, Panel } from '../parts/basics.tsx';
+import { Command, Fact, Moment, Panel } from '../parts/basics.tsx';
 import { Empty, Show } from '../parts/states.tsx';
 import { Bar } from '../parts/bar.tsx';
 import { incidentHref, suggestionHref, useParameter, change } from '../state/router.ts';
@@ -143,6 +143,13 @@ export const SuggestionCard = ({
       {!abstains && <RecordLine kind={suggestion.kind} />}
       {!abstains && !linked && <DryRunPart suggestion={suggestion} />}
       <WrittenChange written={suggestion} />
+      {suggestion.read && suggestion.objects.some(object => object.before === null) && (
+        <details>
+          <summary>{words.live}</summary>
+          <Command label={words.liveDiff} value={`seismesh suggestions show ${suggestion.id} --live`} />
+          <Command label={words.liveRead} value={suggestion.read.trim()} />
+        </details>
+      )}
       {suggestion.beside && (
         <section class="beside">
           <h3>
