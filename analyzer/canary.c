@@ -175,6 +175,17 @@ static void compare_latency(canary_t *canary, const canary_bucket_t *candidate, 
     }
 }
 
+/* Every bucket of the baseline, so that what is usual of its scatter is known when the canary begins. */
+static void watch_baseline(canary_t *canary, const canary_bucket_t *baseline) {
+    double ok = histogram_total(&baseline->latency);
+    excess_beside(&canary->excess[CANARY_ERRORS], baseline->errors, baseline->requests);
+    if (!(ok > 0) || !(histogram_total(&canary->before) > 0)) return;
+    for (canary_signal_t i = CANARY_P50; i < CANARY_SIGNALS; i++) {
+        int limit = histogram_cut(&canary->before, signals[i].quantile);
+        excess_beside(&canary->excess[i], histogram_above(&baseline->latency, limit), ok);
+    }
+}
+
 /* --- fail --- */
 
 /* How much worse, in halves of what is tolerated: 1 and more can fail. */
@@ -223,6 +234,7 @@ static void compare_waiting(canary_t *canary) {
 }
 
 void canary_add(canary_t *canary, const canary_bucket_t *baseline, const canary_bucket_t *candidate, double seconds) {
+    watch_baseline(canary, baseline);
     keep_waiting(canary, 0, candidate);
     keep_waiting(canary, 1, baseline);
     if (canary->sides[0].seen > 0) canary->since_s += seconds;

@@ -14,7 +14,7 @@ static const struct { double scatter, weight; } scatters[EXCESS_SCATTERS] = {{0,
 static const double FROM_THE_START = 0.8, ONSET = 1.0 / 120;
 
 /* With scatter, more events than so many in a bucket say little more; they are taken as so many. */
-enum { EVENTS_MAX = 200 };
+enum { EVENTS_MAX = 600 };
 
 static double log_gamma(double x) {
     int sign;
@@ -122,12 +122,24 @@ static double too_even(const excess_series_t *series, double scatter) {
     return part < 1 ? degrees / 2 * (part - 1 - log(part)) : 0;
 }
 
-/* Log-likelihood without a difference. A scatter that the watched group's own counts speak against is worth less by as
- * much: else few buckets of many requests each could not tell one bad version from luck. Theory does not cover this
- * discount; simulations do (tests/analyzer/test_canary.c), with scatters far beyond what services show. */
+static double too_even_by(const excess_series_t *series, double scatter) {
+    return fmax(too_even(series, scatter) - too_even(series, 0), 0);
+}
+
+/* Of two versions alike, the one with more requests has more instances, and scatters less. */
+static double beside_part(const excess_t *excess) {
+    const excess_series_t *own = &excess->series[0], *beside = &excess->beside;
+    double n = own->n / own->buckets, other_n = beside->n / beside->buckets;
+    return other_n > n ? n / other_n : 1;
+}
+
+/* Log-likelihood without a difference. A scatter that the groups' own counts speak against is worth less by as much:
+ * else few buckets of many requests each could not tell one bad version from luck. Theory does not cover this discount;
+ * simulations do (tests/analyzer/test_canary.c), with scatters far beyond what services show. */
 static double log_alike(const excess_t *excess, int s) {
-    double price = too_even(&excess->series[0], scatters_alike[s]) - too_even(&excess->series[0], 0);
-    return excess->alike[s] - fmax(price, 0);
+    double scatter = scatters_alike[s];
+    return excess->alike[s] - too_even_by(&excess->series[0], scatter) -
+           too_even_by(&excess->beside, scatter * beside_part(excess));
 }
 
 static int best_scatter(const excess_t *excess) {
@@ -149,6 +161,10 @@ void excess_add(excess_t *excess, double k, double n, double other_k, double oth
     for (int s = 0; s < EXCESS_SCATTERS_NULL; s++) excess->alike[s] += log_part(&part, 1, scatters_alike[s]);
     excess->buckets++;
     excess->evidence = log_mixture(excess) - log_alike(excess, best_scatter(excess));
+}
+
+void excess_beside(excess_t *excess, double other_k, double other_n) {
+    if (other_n > 0) series_add(&excess->beside, other_k, other_n);
 }
 
 /* By moments: what a group's counts vary beyond Poisson's law. */

@@ -27,6 +27,7 @@ typedef struct {
 
 typedef struct {
     excess_series_t series[2];
+    excess_series_t beside;                        /* all buckets of the one beside, with and without the other */
     double alike[EXCESS_SCATTERS_NULL];            /* log-likelihood without a difference, by scatter */
     double begun[EXCESS_FACTORS][EXCESS_SCATTERS]; /* log of the mixture over onsets, by factor and scatter */
     double alike_mixed[EXCESS_SCATTERS];           /* log-likelihood without a difference, scatters of the mixture */
@@ -40,6 +41,10 @@ void excess_init(excess_t *excess);
 /* One bucket: k of n of the one watched, other_k of other_n of the one beside it. Buckets in which one of them has
  * no request, or none has an event, say nothing. Counts may be fractions; k <= n. */
 void excess_add(excess_t *excess, double k, double n, double other_k, double other_n);
+
+/* One bucket of the one beside, whether the one watched had requests or not: also excess_add's. How evenly its events
+ * come says how much scatter there can be, also before the other one begins. */
+void excess_beside(excess_t *excess, double other_k, double other_n);
 
 /* The scatter, estimated: the lesser of what explains the parts best without a difference (a difference makes that too
  * large) and of what the groups' own counts vary over time (what hits both makes that too large). */

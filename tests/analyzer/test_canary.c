@@ -13,11 +13,18 @@ typedef struct {
     double requests; /* to the canary until it was failed, or the end */
 } ending_t;
 
-/* Runs a rollout until the canary is failed or has had `limit` requests. A failed one stays failed, and canary_add
- * decides after every bucket: judging once at the end is what watching every 10 s would have come to. */
-static ending_t run_rollout(const rollout_t *rollout, uint64_t *seed, double limit) {
+/* Runs a rollout, after so many `alone` buckets of the baseline, until the canary is failed or has had `limit`
+ * requests. A failed one stays failed, and canary_add decides after every bucket: judging once at the end is what
+ * watching every 10 s would have come to. */
+static ending_t run_rollout(const rollout_t *rollout, int alone, uint64_t *seed, double limit) {
     ending_t ending = {.requests = 0};
     canary_t *canary = canary_new(&canary_defaults);
+    for (int i = 0; i < alone; i++) {
+        canary_bucket_t baseline, candidate;
+        rollout_bucket(rollout, seed, &baseline_table, &candidate_table, &baseline, &candidate);
+        candidate = (canary_bucket_t){0};
+        canary_add(canary, &baseline, &candidate, 10);
+    }
     for (int buckets = 0; buckets < 5000; buckets++) {
         canary_bucket_t baseline, candidate;
         rollout_bucket(rollout, seed, &baseline_table, &candidate_table, &baseline, &candidate);
@@ -31,15 +38,20 @@ static ending_t run_rollout(const rollout_t *rollout, uint64_t *seed, double lim
 }
 
 /* How many of `runs` end with this verdict. */
-static int count_verdicts(const char *name, const rollout_t *rollout, int runs, double limit,
-                          canary_verdict_t verdict) {
+static int count_after(const char *name, const rollout_t *rollout, int alone, int runs, double limit,
+                       canary_verdict_t verdict) {
     uint64_t seed = 20;
     int count = 0;
     latency_table(&rollout->baseline.latency, &baseline_table);
     latency_table(&rollout->candidate.latency, &candidate_table);
-    for (int i = 0; i < runs; i++) count += run_rollout(rollout, &seed, limit).result.verdict == verdict;
+    for (int i = 0; i < runs; i++) count += run_rollout(rollout, alone, &seed, limit).result.verdict == verdict;
     (void)printf("     %s: %d of %d %s\n", name, count, runs, canary_verdict_names[verdict]);
     return count;
+}
+
+static int count_verdicts(const char *name, const rollout_t *rollout, int runs, double limit,
+                          canary_verdict_t verdict) {
+    return count_after(name, rollout, 0, runs, limit, verdict);
 }
 
 /* --- fail --- */
@@ -95,6 +107,23 @@ TEST(identical_versions_are_failed_in_at_most_one_percent_of_rollouts) {
     CHECK(failed * 100 <= runs);
 }
 
+TEST(identical_versions_are_seldom_failed_when_much_is_known_of_the_baseline) {
+    const struct {
+        const char *name;
+        rollout_t rollout;
+    } cases[] = {
+        {"plain", {{0.01, plain, 900}, {0.01, plain, 300}, 0, 0, 0, 0}},
+        {"errors in clusters", {{0.05, plain, 900}, {0.05, plain, 300}, 1, 0, 0.1, 0}},
+        {"errors in small clusters", {{0.05, plain, 600}, {0.05, plain, 600}, 0.1, 0, 0.05, 0.1}},
+        {"bad minutes for both", {{0.01, plain, 600}, {0.01, plain, 600}, 0.3, 10, 0.02, 0.5}},
+    };
+    enum { RUNS = 50 };
+    int failed = 0, runs = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++, runs += RUNS)
+        failed += count_after(cases[i].name, &cases[i].rollout, 30, RUNS, 6000, CANARY_FAIL);
+    CHECK(failed * 100 <= runs);
+}
+
 static latency_t with_sigma(latency_t latency, double sigma) {
     latency.sigma = sigma;
     return latency;
@@ -127,23 +156,24 @@ TEST(a_bad_canary_is_failed_with_at_most_2000_requests_to_it) {
         {"median +50 %", 0.01, 0, plain, with_factor(plain, 1.5)},
         {"two humps, +50 %", 0.01, 0, two_humped, with_factor(two_humped, 1.5)},
     };
-    const double traffic[][2] = {{33, 33}, {90, 10}, {300, 33}};
-    enum { RUNS = 20 };
+    /* Per bucket of the baseline and of the canary, and for how many the baseline had been seen before. */
+    const double traffic[][3] = {{33, 33, 0}, {90, 10, 0}, {300, 33, 0}, {900, 300, 30}, {2700, 600, 30}};
+    enum { RUNS = 20, TRAFFICS = sizeof traffic / sizeof traffic[0] };
     int failed = 0, runs = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int here = 0;
-        for (size_t t = 0; t < sizeof traffic / sizeof traffic[0]; t++) {
+        for (size_t t = 0; t < TRAFFICS; t++) {
             rollout_t rollout = {{cases[i].errors, cases[i].baseline, traffic[t][0]},
                                  {cases[i].errors + cases[i].more_errors, cases[i].candidate, traffic[t][1]},
                                  0,
                                  0,
                                  0,
                                  0};
-            here += count_verdicts(cases[i].name, &rollout, RUNS, 2000, CANARY_FAIL);
+            here += count_after(cases[i].name, &rollout, (int)traffic[t][2], RUNS, 2000, CANARY_FAIL);
         }
-        CHECK(here * 100 >= 3 * RUNS * 95);
+        CHECK(here * 100 >= TRAFFICS * RUNS * 95);
         failed += here;
-        runs += 3 * RUNS;
+        runs += TRAFFICS * RUNS;
     }
     (void)printf("     in all: %d of %d\n", failed, runs);
 }
@@ -373,6 +403,7 @@ TEST(settings_out_of_range_are_named) {
 TEST_MAIN(TEST_CASE(evidence_of_two_alike_groups_seldom_ever_reaches_its_bound),
           TEST_CASE(evidence_of_a_difference_grows_without_end),
           TEST_CASE(identical_versions_are_failed_in_at_most_one_percent_of_rollouts),
+          TEST_CASE(identical_versions_are_seldom_failed_when_much_is_known_of_the_baseline),
           TEST_CASE(a_bad_canary_is_failed_with_at_most_2000_requests_to_it),
           TEST_CASE(errors_that_rise_for_both_while_the_canary_gets_more_traffic_fail_nobody),
           TEST_CASE(a_canary_that_turns_bad_late_is_failed_all_the_same_and_stays_failed),
