@@ -1,9 +1,5 @@
 /* What is known of a deviation, gathered for explain.h: the range it left, since when, in which versions, what changed
- * before it, and what speaks against the suspect.
- *
- * Two changes are known to the analyzer. A deployment: the suspect's service was there before, a version of it was
- * first seen shortly before the deviation began, and that version deviates. A resource that ran out: processor or
- * memory of the suspect filled up no later than the deviation began. */
+ * before it (cause.c), and what speaks against the suspect. */
 #include "analyzer/state.h"
 
 #include "analyzer/phrase.h"
@@ -12,10 +8,7 @@
 #include <stdio.h>
 
 enum {
-    RUNNING_BUCKETS = 30,  /* a version that had no request for longer runs no more */
-    OLDER_BUCKETS = 6,     /* a service that was there so long before its version was not new itself */
-    DEPLOYED_BUCKETS = 90, /* a deployment further back explains nothing */
-    ONSET_SLACK_S = 30,    /* how exactly an onset is known: it is the start of the window that showed it */
+    RUNNING_BUCKETS = 30, /* a version that had no request for longer runs no more */
     SENTENCE_PART_BYTES = 800
 };
 
@@ -102,61 +95,6 @@ static const subject_t *count_versions(const analyzer_t *analyzer, const track_t
     return shows;
 }
 
-/* --- what changed --- */
-
-static bool deployed(const analyzer_t *analyzer, const subject_t *version, int64_t began_ns, account_t *out) {
-    subject_key_t key = {.kind = ENTITY_SERVICE, .service = version->key.service};
-    uint32_t service = subject_find(analyzer, &key);
-    if (service == NO_INDEX || version->first_bucket == INT64_MIN) return false;
-    int64_t older = analyzer->subjects[service].first_bucket, first_ns = version->first_bucket * BUCKET_NS;
-    if (older == INT64_MIN || version->first_bucket - older < OLDER_BUCKETS) return false;
-    double before_s = (double)(began_ns - first_ns) * 1e-9;
-    if (before_s < -ONSET_SLACK_S || before_s > DEPLOYED_BUCKETS * (double)BUCKET_SECONDS) return false;
-    phrase_t first;
-    (void)snprintf(out->cause, sizeof out->cause, "the deployment of version %s of %s, first seen %s",
-                   names_cstr(&analyzer->shard->names, version->key.part),
-                   names_cstr(&analyzer->shard->names, version->key.service), phrase_time(&first, first_ns));
-    out->said.cause_kind = "deploy";
-    return true;
-}
-
-/* A track of the suspect's own resources that deviates in the incident. */
-static const track_t *next_resource(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
-                                    uint32_t *subject, uint32_t *track) {
-    for (; *subject < analyzer->subject_count; (*subject)++, *track = 0) {
-        const subject_t *at = &analyzer->subjects[*subject];
-        if (at->key.service != service) continue;
-        while (*track < at->track_count) {
-            const track_t *candidate = &at->tracks[(*track)++];
-            bool filled = candidate->role == TRACK_GAUGE_SATURATION || candidate->role == TRACK_GAUGE_PROCESSOR;
-            if (filled && candidate->trouble.incident == incident->id) return candidate;
-        }
-    }
-    return NULL;
-}
-
-static bool said_itself(const explanation_t *said, const analyzer_t *analyzer, const track_t *track) {
-    return strcmp(said->signal, track_said(analyzer, track)) == 0;
-}
-
-static bool ran_out(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, int64_t began_ns,
-                    account_t *out) {
-    uint32_t subject = 0, at = 0;
-    for (const track_t *track; (track = next_resource(analyzer, incident, blame->service, &subject, &at)) != NULL;) {
-        double slack_s = fmax(ONSET_SLACK_S, track->gauge->period_s);
-        if (said_itself(&out->said, analyzer, track)) continue; /* nothing is its own cause */
-        if ((double)(track->trouble.onset_ns - began_ns) * 1e-9 > slack_s) continue;
-        phrase_t seen, low, high;
-        (void)snprintf(out->cause, sizeof out->cause, "%s of %s at %s, expected %s–%s", track_signal(analyzer, track),
-                       names_cstr(&analyzer->shard->names, blame->service),
-                       phrase_share(&seen, track->trouble.observed), phrase_share(&low, track->trouble.low),
-                       phrase_share(&high, track->trouble.high));
-        out->said.cause_kind = "saturation";
-        return true;
-    }
-    return false;
-}
-
 /* --- evidence --- */
 
 static void add_evidence(account_t *out, const char *text) {
@@ -222,7 +160,7 @@ static void add_resources(const analyzer_t *analyzer, const incident_t *incident
                           account_t *out) {
     uint32_t subject = 0, at = 0;
     const char *told = track_signal(analyzer, &analyzer->subjects[blame->subject].tracks[blame->track]);
-    for (const track_t *track; (track = next_resource(analyzer, incident, blame->service, &subject, &at)) != NULL;) {
+    for (const track_t *track; (track = cause_resource(analyzer, incident, blame->service, &subject, &at)) != NULL;) {
         if (strcmp(told, track_signal(analyzer, track)) == 0) continue; /* the service's, and again its instance's */
         told = track_signal(analyzer, track);
         add_deviation(analyzer, subject, at - 1, out);
@@ -251,10 +189,8 @@ static void suspect_evidence(const analyzer_t *analyzer, const incident_t *incid
     add_resources(analyzer, incident, blame, out);
     add_versions(analyzer, &counted, shows, out);
     if (began_ns == INT64_MAX) return;
-    if (shows != NULL && deployed(analyzer, shows, began_ns, out))
-        add_evidence(out, out->cause);
-    else if (!ran_out(analyzer, incident, blame, began_ns, out))
-        return;
+    if (!cause_find(analyzer, incident, blame, shows, began_ns, out)) return;
+    if (strcmp(out->said.cause_kind, "saturation") != 0) add_evidence(out, out->cause); /* that is there already */
     out->said.cause_text = out->cause;
 }
 

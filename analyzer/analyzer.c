@@ -2,6 +2,7 @@
 
 #include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
+#include "analyzer/traffic.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ analyzer_t *analyzer_new(const analyzer_config_t *config, analyzer_sink_t sink) 
     analyzer->next_incident = analyzer->next_suggestion = 1;
     analyzer->last_bucket = analyzer->last_data_bucket = INT64_MIN;
     analyzer->verifier = verifier_new();
+    analyzer->habits = habits_new();
     return analyzer;
 }
 
@@ -38,6 +40,7 @@ void analyzer_free(analyzer_t *analyzer) {
     free(analyzer->cell_subjects);
     free(analyzer->by_entity);
     verifier_free(analyzer->verifier);
+    habits_free(analyzer->habits);
     free(analyzer);
 }
 
@@ -106,6 +109,8 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
     if (cells != NULL && cells->count > 0) {
         analyzer->last_data_bucket = bucket;
         observe(analyzer, bucket, cells, tick_flow);
+        season_apply(analyzer, bucket);
+        traffic_tick(analyzer, bucket);
     }
     incidents_tick(analyzer, bucket_end_ns(bucket));
     verify_tick(analyzer, bucket, cells);

@@ -155,12 +155,10 @@ static bool in_force(const standing_answer_t *answer, int64_t now_ns) {
     return answer->since_ns < now_ns && now_ns <= answer->until_ns;
 }
 
-/* The target of an answer that is about this track of this service; NULL when it says nothing about it. */
-static const target_t *target_of(const analyzer_t *analyzer, const standing_answer_t *answer, uint32_t service,
-                                 const track_t *track) {
+/* The target of an answer that is about this signal of this service; NULL when it says nothing about it. */
+static const target_t *target_of(const standing_answer_t *answer, uint32_t service, const char *signal) {
     for (uint32_t i = 0; i < answer->count; i++)
-        if (answer->targets[i].service_id == service &&
-            strcmp(answer->targets[i].signal, track_said(analyzer, track)) == 0)
+        if (answer->targets[i].service_id == service && strcmp(answer->targets[i].signal, signal) == 0)
             return &answer->targets[i];
     return NULL;
 }
@@ -179,7 +177,7 @@ static answer_kind_t covered(const analyzer_t *analyzer, uint32_t service, const
     for (uint32_t i = 0; i < analyzer->answer_count; i++) {
         const standing_answer_t *answer = &analyzer->answers[i];
         if (answer->kind == ANSWER_MUTE || answer->culprit != NULL || !in_force(answer, now_ns)) continue;
-        const target_t *target = target_of(analyzer, answer, service, track);
+        const target_t *target = target_of(answer, service, track_said(analyzer, track));
         if (target == NULL) continue;
         if (answer->kind == ANSWER_WRONG && wrong < WRONG_MAX) wrong++;
         double level = answer->kind == ANSWER_EXPECTED ? target->seen * EXPECTED_ROOM : wrong_level(target, track);
@@ -193,8 +191,19 @@ static bool muted(const analyzer_t *analyzer, uint32_t service, const track_t *t
     for (uint32_t i = 0; i < analyzer->answer_count; i++) {
         const standing_answer_t *answer = &analyzer->answers[i];
         if (answer->kind == ANSWER_MUTE && in_force(answer, now_ns) &&
-            target_of(analyzer, answer, service, track) != NULL)
+            target_of(answer, service, track_said(analyzer, track)) != NULL)
             return true;
+    }
+    return false;
+}
+
+bool answers_quiet(const analyzer_t *analyzer, uint32_t service, const char *signal, double observed, int64_t now_ns) {
+    for (uint32_t i = 0; i < analyzer->answer_count; i++) {
+        const standing_answer_t *answer = &analyzer->answers[i];
+        const target_t *target = in_force(answer, now_ns) ? target_of(answer, service, signal) : NULL;
+        if (target == NULL || answer->culprit != NULL) continue;
+        bool alike = observed <= target->seen * EXPECTED_ROOM && observed * EXPECTED_ROOM >= target->seen;
+        if (answer->kind == ANSWER_MUTE || alike) return true;
     }
     return false;
 }

@@ -7,6 +7,7 @@
  *   varint n subjects: key, entity, last_bucket, u8 has flow, flow, varint n tracks, tracks
  *   varint n open incidents
  *   suggestions followed, and the track record (routing/verify_codec.c); from version 3 on
+ *   of each service its traffic and its hours (traffic.h, season.h); from version 5 on
  *
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
  * learned anew, all else goes on. Versions 1 and 2 did not note when a subject was first seen, nor answers of people.
@@ -16,6 +17,7 @@
  * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
 #include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
+#include "analyzer/traffic.h"
 #include "analyzer/walk.h"
 #include "base/memory.h"
 
@@ -23,7 +25,7 @@
 #include <stdlib.h>
 
 enum {
-    VERSION = 4,
+    VERSION = 5,
     VERSION_OLDEST = 1,
     VERSION_FOLLOWS = 3,
     VERSION_SUMS = 4,
@@ -230,6 +232,7 @@ void analyzer_save(const analyzer_t *analyzer, buffer_t *out) {
     buffer_varint(out, copy.open_count);
     for (uint32_t i = 0; i < copy.open_count; i++) walk_incident(&walk, &copy.open[i]);
     verify_walk(&walk, copy.verifier);
+    habits_walk(&walk, &copy);
 }
 
 static void load_entities(walk_t *walk, analyzer_t *analyzer) {
@@ -282,6 +285,7 @@ err_t analyzer_load(analyzer_t *analyzer, slice_t bytes) {
     load_subjects(&walk, loaded);
     load_incidents(&walk, loaded);
     if (version >= VERSION_FOLLOWS) verify_walk(&walk, loaded->verifier);
+    if (walk.ok) habits_walk(&walk, loaded);
     bool ok = walk.ok && bytes_done(&in);
     if (ok) { /* the loaded state and the old one change places */
         analyzer_t old = *analyzer;

@@ -9,7 +9,8 @@
 
 enum { WHO_BYTES = 600 };
 
-const char *const explain_units[] = {[UNIT_SECONDS] = "s", [UNIT_RATIO] = "ratio", [UNIT_NONE] = ""};
+const char *const explain_units[] = {
+    [UNIT_SECONDS] = "s", [UNIT_RATIO] = "ratio", [UNIT_RATE] = "1/s", [UNIT_NONE] = ""};
 
 static const char *quantity(phrase_t *phrase, explain_unit_t unit, double value) {
     switch (unit) {
@@ -17,6 +18,8 @@ static const char *quantity(phrase_t *phrase, explain_unit_t unit, double value)
         return phrase_seconds(phrase, value);
     case UNIT_RATIO:
         return phrase_share(phrase, value);
+    case UNIT_RATE:
+        return phrase_rate(phrase, value);
     default:
         return phrase_count(phrase, value);
     }

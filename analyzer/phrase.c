@@ -49,3 +49,9 @@ const char *phrase_time(phrase_t *phrase, int64_t time_ns) {
         return "unknown";
     return phrase->text;
 }
+
+const char *phrase_rate(phrase_t *phrase, double per_second) {
+    phrase_t count;
+    (void)snprintf(phrase->text, sizeof phrase->text, "%.80s/s", phrase_count(&count, per_second));
+    return phrase->text;
+}

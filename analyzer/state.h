@@ -219,6 +219,7 @@ struct analyzer {
     uint32_t open_count;
     uint64_t next_incident, next_suggestion;
     struct verifier *verifier; /* routing/verify.h: what became of the suggestions */
+    struct habits *habits;     /* traffic.h: what services usually get, and what their hours are like */
     int64_t last_bucket;       /* newest one seen; INT64_MIN before the first */
     int64_t last_data_bucket;
     uint64_t refused;           /* series beyond the cap */
@@ -339,6 +340,16 @@ typedef struct {
     char cause[EXPLAIN_EVIDENCE_BYTES], evidence[EXPLAIN_EVIDENCE_MAX][EXPLAIN_EVIDENCE_BYTES];
 } account_t;
 
+/* cause.c: what changed before a suspect began to deviate, put into `cause` and `said.cause_kind`; false when nothing
+ * is known to have. `version`: that shows it, or NULL. */
+bool cause_find(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, const subject_t *version,
+                int64_t began_ns, account_t *out);
+
+/* The next track of the suspect's own resources that deviates in the incident, from *subject and *track on, which are
+ * moved behind it; NULL when there is none left. */
+const track_t *cause_resource(const analyzer_t *analyzer, const incident_t *incident, uint32_t service,
+                              uint32_t *subject, uint32_t *track);
+
 /* A track's figures only. */
 void account_figures(const analyzer_t *analyzer, uint32_t subject, uint32_t track, explanation_t *said);
 
@@ -359,6 +370,8 @@ void answers_apply(analyzer_t *analyzer, int64_t now_ns);
 /* Why an open incident does not count, or NONE. *settled: because nothing in it is beyond what people call expected or
  * wrong, so that it is over. */
 answer_kind_t answers_of(const analyzer_t *analyzer, uint64_t incident, int64_t now_ns, bool *settled);
+/* Whether a person muted this signal of the service, or called about as much of it expected. */
+bool answers_quiet(const analyzer_t *analyzer, uint32_t service, const char *signal, double observed, int64_t now_ns);
 /* Whether a person said that the incident was not this service's doing. */
 bool answers_clear(const analyzer_t *analyzer, uint64_t incident, uint32_t service);
 void answers_fini(analyzer_t *analyzer);

@@ -61,10 +61,10 @@ static inline bool said_number(const char *text, double *value) {
     static const struct {
         const char *unit;
         double factor;
-    } units[] = {{" us", 1e-6}, {" ms", 1e-3}, {" s", 1}, {" min", 60}, {" %", 0.01}, {"", 1}};
+    } units[] = {{" us", 1e-6}, {" ms", 1e-3}, {" s", 1}, {" min", 60}, {" %", 0.01}, {"/s", 1}, {"", 1}};
     char digits[64];
     size_t n = 0;
-    for (; *text != '\0' && *text != ' ' && n + 1 < sizeof digits; text++)
+    for (; *text != '\0' && *text != ' ' && *text != '/' && n + 1 < sizeof digits; text++)
         if (*text != ',') digits[n++] = *text;
     digits[n] = '\0';
     char *end;

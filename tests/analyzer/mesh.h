@@ -15,7 +15,17 @@ typedef struct {
     uint32_t reports;
     char first[256], incident[65536], suggestion[65536]; /* newest first suspect's service, and documents */
     uint32_t suspect_instance;
+    uint32_t traffic, anomalies;                 /* that were told: of traffic, and of all else */
+    char traffic_told[4096], anomaly_told[4096]; /* the newest ones' explanations */
 } testmesh_t;
+
+static inline void mesh_anomaly(void *context, const anomaly_t *anomaly) {
+    testmesh_t *mesh = context;
+    bool traffic = strcmp(anomaly->signal, "traffic") == 0;
+    ++*(traffic ? &mesh->traffic : &mesh->anomalies);
+    char *told = traffic ? mesh->traffic_told : mesh->anomaly_told;
+    (void)snprintf(told, sizeof mesh->traffic_told, "%s", anomaly->explanation);
+}
 
 static inline void mesh_report(void *context, uint64_t incident, int64_t time_ns, const suspect_t *suspects,
                                size_t count) {
@@ -48,8 +58,11 @@ static inline void mesh_suggestion(void *context, uint64_t suggestion, uint64_t 
 }
 
 static inline analyzer_sink_t mesh_sink(testmesh_t *mesh) {
-    return (analyzer_sink_t){
-        .context = mesh, .report = mesh_report, .incident = mesh_incident, .suggestion = mesh_suggestion};
+    return (analyzer_sink_t){.context = mesh,
+                             .anomaly = mesh_anomaly,
+                             .report = mesh_report,
+                             .incident = mesh_incident,
+                             .suggestion = mesh_suggestion};
 }
 
 static inline testmesh_t *mesh_new(void) {

@@ -171,8 +171,8 @@ export const times = (seen: Number_, expected: Number_): string => {
 
 /** A value of a named signal, in that signal's own unit. */
 export const signalValue = (signal: string, value: Number_): string => {
-  if (/error_ratio|ratio|utili[sz]ation/.test(signal)) return percent(value);
+  if (/errors|ratio|utili[sz]ation/.test(signal)) return percent(value);
   if (/latency|duration|p\d\d|_s$/.test(signal)) return duration(value);
-  if (/rate/.test(signal)) return rate(value);
+  if (/rate|traffic/.test(signal)) return rate(value);
   return gauge(signal, value);
 };

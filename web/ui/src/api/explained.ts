@@ -6,7 +6,7 @@ export interface Explanation {
   sentence: string;
   subject: Partial<Record<'kind' | 'service' | 'caller' | 'version' | 'instance', Maybe<string>>>;
   signal: string;
-  unit: 's' | 'ratio' | '';
+  unit: 's' | 'ratio' | '1/s' | '';
   seen: Maybe<number>;
   expected: { low: Maybe<number>; high: Maybe<number> };
   requests: Maybe<number>;
