@@ -130,21 +130,21 @@ static void enter(track_t *track, const verdict_t *verdict, uint64_t incident, i
         *trouble = (trouble_t){.incident = incident, .onset_ns = now_ns};
         trouble->onset_ns -=
             (int64_t)(fmin(verdict->window_s, verdict->period_s > 0 ? 2 * verdict->period_s : 1e9) * 1e9);
-        trouble->excess = verdict->excess;
+        trouble->excess = (float)verdict->excess;
     }
     trouble->last_ns = now_ns;
-    trouble->excess += 0.5 * (verdict->excess - trouble->excess);
-    double strength = fmin(verdict->evidence, STRENGTH_MAX);
-    if (strength * verdict->effect < trouble->strength * trouble->effect) return;
+    trouble->excess += 0.5F * ((float)verdict->excess - trouble->excess);
+    float strength = (float)fmin(verdict->evidence, STRENGTH_MAX), effect = (float)verdict->effect;
+    if (strength * effect < trouble->strength * trouble->effect) return;
     trouble->strength = strength;
-    trouble->effect = verdict->effect;
-    trouble->observed = verdict->observed;
-    trouble->expected = verdict->expected;
-    trouble->low = verdict->low;
-    trouble->high = verdict->high;
-    trouble->requests = verdict->requests;
-    trouble->affected_per_minute = verdict->affected_per_minute;
-    trouble->window_s = verdict->window_s;
+    trouble->effect = effect;
+    trouble->observed = (float)verdict->observed;
+    trouble->expected = (float)verdict->expected;
+    trouble->low = (float)verdict->low;
+    trouble->high = (float)verdict->high;
+    trouble->requests = (float)verdict->requests;
+    trouble->affected_per_minute = (float)verdict->affected_per_minute;
+    trouble->window_s = (float)verdict->window_s;
 }
 
 /* What it says is what the verdict says; the rest of the account is the incident's. */

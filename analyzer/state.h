@@ -44,11 +44,11 @@ typedef struct {
     uint64_t incident; /* 0 = none */
     int64_t onset_ns;  /* when it began to deviate */
     int64_t last_ns;   /* when it was last seen deviating */
-    double strength;   /* largest evidence while in this incident, capped */
-    double effect;     /* log(now / expected) at the strongest moment; errors: added share */
-    double excess;     /* seconds more per request, or share of requests failing more, smoothed */
-    double observed, expected, low, high, requests, affected_per_minute; /* at the strongest moment */
-    double window_s;
+    float strength;   /* largest evidence while in this incident, capped */
+    float effect;     /* log(now / expected) at the strongest moment; errors: added share */
+    float excess;     /* seconds more per request, or share of requests failing more, smoothed */
+    float observed, expected, low, high, requests, affected_per_minute; /* at the strongest moment */
+    float window_s;
 } trouble_t;
 
 /* Baseline of a gauge: the last accepted values, as they are read (logarithms for latencies and rates). */

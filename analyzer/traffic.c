@@ -89,13 +89,13 @@ static void learn(traffic_t *traffic, double requests, double elapsed_s) {
 static void expect(const habit_t *habit, int64_t hour, double window_s, traffic_t *into) {
     double rate = usual_rate(&habit->traffic), mean = rate * window_s, low, high;
     double spread = 2 * sqrt(mean + scatter_of(&habit->traffic) * mean * mean / TRAFFIC_RECENT) / window_s;
-    into->expected = rate;
-    into->low = fmax(rate - spread, 0);
-    into->high = rate + spread;
-    into->window_s = window_s;
+    into->expected = (float)rate;
+    into->low = (float)fmax(rate - spread, 0);
+    into->high = (float)(rate + spread);
+    into->window_s = (float)window_s;
     if (!season_rates(&habit->season, hour, &low, &high)) return;
-    into->low = fmin(into->low, low);
-    into->high = fmax(into->high, high);
+    into->low = (float)fmin(into->low, low);
+    into->high = (float)fmax(into->high, high);
 }
 
 /* ---- what deviates ---- */
@@ -136,7 +136,7 @@ static void enter_state(habit_t *habit, traffic_state_t state, double seen, int6
     if (state != traffic->state && state != TRAFFIC_USUAL) traffic->since_ns = now_ns - (int64_t)(window_s * 1e9);
     traffic->state = (uint8_t)state;
     if (state == TRAFFIC_USUAL) return;
-    traffic->seen = seen;
+    traffic->seen = (float)seen;
     expect(habit, hour, window_s, traffic);
 }
 
@@ -330,7 +330,7 @@ void season_apply(analyzer_t *analyzer, int64_t bucket) {
 static void walk_traffic(walk_t *walk, traffic_t *traffic) {
     float *reals[] = {&traffic->requests,    &traffic->elapsed_s, &traffic->lumps,
                       &traffic->lump_weight, &traffic->pace,      &traffic->gap_usual};
-    double *wide[] = {&traffic->seen, &traffic->expected, &traffic->low, &traffic->high, &traffic->window_s};
+    float *wide[] = {&traffic->seen, &traffic->expected, &traffic->low, &traffic->high, &traffic->window_s};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f32(walk, reals[i]);
     walk_u32(walk, &traffic->arrivals, UINT16_MAX);
     walk_i64(walk, &traffic->last_bucket);
@@ -342,7 +342,7 @@ static void walk_traffic(walk_t *walk, traffic_t *traffic) {
     walk_u8(walk, &traffic->state, TRAFFIC_STATES - 1);
     if (traffic->state == TRAFFIC_USUAL) return;
     walk_i64(walk, &traffic->since_ns);
-    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) walk_f64(walk, wide[i]);
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) walk_f32(walk, wide[i]);
 }
 
 void habits_walk(walk_t *walk, analyzer_t *analyzer) {

@@ -28,7 +28,7 @@ typedef struct {
     int64_t last_bucket; /* with requests */
     uint8_t state;       /* traffic_state_t */
     int64_t since_ns;    /* of the state, when it is not the usual one */
-    double seen, expected, low, high, window_s; /* newest, in that state */
+    float seen, expected, low, high, window_s; /* newest, in that state */
 } traffic_t;
 
 /* What is remembered of one service besides its subject. */
