@@ -302,7 +302,7 @@ static double usual_effect(const habit_t *habit, const flow_t *flow, uint8_t rol
     }
     int view = role == TRACK_CLIENT_LATENCY ? VIEW_CALLER : VIEW_SERVER;
     const usual_t *usual = &flow->usual[view];
-    double mean = season_lasting(&habit->season, hour, SEASON_MEAN + view);
+    double mean = season_lasting(&habit->season, hour, (season_figure_t)((int)SEASON_MEAN + view));
     double factor = usual->count > 0 && usual->seconds > 0 ? mean / (usual->seconds / usual->count) : NAN;
     return factor >= USUAL_LEAST ? log(factor) : 0;
 }

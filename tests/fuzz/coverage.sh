@@ -36,7 +36,7 @@ rows=(
     "chunk collector/store/chunk.c collector/store/chunk_cell.c collector/store/chunk_sketch.c base/range_coder.c"
     "spanblock collector/store/spanblock.c"
     "kafka_offsets collector/journal/kafka_offsets.c"
-    "partition collector/cluster/state_piece.c"
+    "partition collector/cluster/state_piece.c collector/fold/delta.c collector/fold/pairing.c collector/fold/recent.c"
     "rollup_log collector/cluster/rollup_log.c"
     "config base/config_yaml.c"
     "dialect_yaml collector/dialect/dialect_yaml.c"
@@ -44,6 +44,7 @@ rows=(
     "exposition collector/scrape/exposition.c collector/scrape/number.c collector/scrape/translate.c"
     "web_query web/target.c web/request.c web/moment.c"
     "answer analyzer/answers.c"
+    "analyzer_state analyzer/codec.c analyzer/walk.c analyzer/season.c analyzer/routing/verify_codec.c"
     "scenario analyzer/simulate/scenario.c analyzer/simulate/schema.c"
 )
 
