@@ -47,6 +47,12 @@ static double history_of(const subject_t *subject, const track_t *track) {
     return buckets;
 }
 
+bool account_silent(const analyzer_t *analyzer, uint32_t index, uint32_t t) {
+    const subject_t *subject = &analyzer->subjects[index];
+    return subject->key.kind == ENTITY_INSTANCE && subject->flow != NULL && subject->flow->recent_count > 0 &&
+           subject->tracks[t].trouble.incident == 0;
+}
+
 /* --- versions --- */
 
 /* Whether a version shows what `like` shows of its service: by its own track, or, since a version that was bad from the
@@ -123,10 +129,18 @@ static int64_t onset_of(const analyzer_t *analyzer, uint64_t incident, uint32_t 
     return onset;
 }
 
+/* Since when the suspect deviates, or its instance is silent; INT64_MAX when neither is so. */
+static int64_t began_of(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame) {
+    const flow_t *flow = analyzer->subjects[blame->subject].flow;
+    if (!account_silent(analyzer, blame->subject, blame->track))
+        return onset_of(analyzer, incident->id, blame->service);
+    return bucket_end_ns(flow->recent[flow->recent_count - 1].bucket);
+}
+
 static void add_onset(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out) {
     char text[SENTENCE_PART_BYTES];
     phrase_t when, after;
-    int64_t onset = onset_of(analyzer, incident->id, blame->service);
+    int64_t onset = began_of(analyzer, incident, blame);
     if (onset == INT64_MAX) return;
     double late_s = (double)(onset - incident->first_failure_ns) * 1e-9;
     if (late_s < (double)BUCKET_SECONDS)
@@ -182,16 +196,31 @@ static void suspect_evidence(const analyzer_t *analyzer, const incident_t *incid
     explanation_t counted = {0};
     const track_t *track = &analyzer->subjects[blame->subject].tracks[blame->track];
     const subject_t *shows = count_versions(analyzer, track, blame->service, &counted);
-    int64_t began_ns = onset_of(analyzer, incident->id, blame->service);
+    int64_t began_ns = began_of(analyzer, incident, blame);
     add_deviation(analyzer, blame->subject, blame->track, out);
     add_onset(analyzer, incident, blame, out);
     add_parts(analyzer, incident, blame, out);
     add_resources(analyzer, incident, blame, out);
     add_versions(analyzer, &counted, shows, out);
     if (began_ns == INT64_MAX) return;
-    if (!cause_find(analyzer, incident, blame, shows, began_ns, out)) return;
+    if (!cause_find(analyzer, incident, blame, shows, counted.versions_affected < counted.versions, began_ns, out))
+        return;
     if (strcmp(out->said.cause_kind, "saturation") != 0) add_evidence(out, out->cause); /* that is there already */
     out->said.cause_text = out->cause;
+}
+
+/* What an instance shows that answers no more: it deviates in nothing but that. */
+static void figures_of_silence(const analyzer_t *analyzer, const flow_t *flow, explanation_t *said) {
+    int64_t last = flow->recent[flow->recent_count - 1].bucket;
+    double period_s = fmax((double)flow->period_s, (double)BUCKET_SECONDS), buckets = fmax((double)flow->buckets, 1);
+    double mean = flow->requests / buckets, spread = 2 * sqrt(mean);
+    said->signal = "traffic";
+    said->unit = UNIT_RATE;
+    said->seen = said->requests = 0;
+    said->low = fmax(mean - spread, 0) / period_s;
+    said->high = (mean + spread) / period_s;
+    said->window_s = (double)(analyzer->last_bucket - last) * (double)BUCKET_SECONDS;
+    said->began_ns = bucket_end_ns(last);
 }
 
 void account_figures(const analyzer_t *analyzer, uint32_t index, uint32_t t, explanation_t *said) {
@@ -213,6 +242,7 @@ void account_figures(const analyzer_t *analyzer, uint32_t index, uint32_t t, exp
     said->window_s = trouble->window_s;
     said->history_windows = history_of(subject, track);
     said->began_ns = trouble->onset_ns;
+    if (account_silent(analyzer, index, t)) figures_of_silence(analyzer, subject->flow, said);
 }
 
 void account_suspect(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, account_t *out) {

@@ -1,13 +1,14 @@
 /* What changed before a suspect began to deviate. Slowness and failures are symptoms and never a cause; these are:
  *
- *   deploy         the service was there before, a version of it was first seen shortly before, and that version
- * deviates weights        the version that deviates takes a clearly larger part of the requests than it used to
- *   configuration  a change that seismesh had suggested for the service was seen to be made shortly before
- *   surge          the service, and one of those that call it, got far more requests than usual (traffic.h) before;
- * where only its own grew, callers may be trying again because of it saturation     its processor or memory filled up
- * no later silence        an instance of it that had its part of the requests answers none since about then
+ *   deploy         a version of it was first seen shortly before, and deviates; the service had been there
+ *   weights        the version that deviates takes a clearly larger part of the requests than it used to
+ *   configuration  a change that seismesh had suggested for it was seen to be made shortly before
+ *   surge          it, and one of those that call it, got far more requests than usual (traffic.h) before
+ *   saturation     its processor or memory filled up no later
+ *   silence        an instance of it that had its part of the requests answers none since about then
  *
- * in this order: what people did explains what the machine does. */
+ * in this order: what people did explains what the machine does. Where only its own requests grew, callers may be
+ * trying again because of it; where only one of its versions deviates, it is no surge but that version. */
 #include "analyzer/peers.h"
 #include "analyzer/phrase.h"
 #include "analyzer/routing/verify.h"
@@ -180,8 +181,10 @@ static bool fell_silent(const analyzer_t *analyzer, const blame_t *blame, int64_
 }
 
 bool cause_find(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, const subject_t *version,
-                int64_t began_ns, account_t *out) {
+                bool only, int64_t began_ns, account_t *out) {
     if (version != NULL && (deployed(analyzer, version, began_ns, out) || weighed(analyzer, version, out))) return true;
-    return configured(analyzer, blame, began_ns, out) || surged(analyzer, blame, began_ns, out) ||
+    if (configured(analyzer, blame, began_ns, out)) return true;
+    /* More requests come to all versions. */
+    return (!(version != NULL && only) && surged(analyzer, blame, began_ns, out)) ||
            ran_out(analyzer, incident, blame, began_ns, out) || fell_silent(analyzer, blame, began_ns, out);
 }

@@ -103,9 +103,9 @@ static void walk_trouble(walk_t *walk, trouble_t *trouble) {
     walk_i64(walk, &trouble->onset_ns);
     walk_i64(walk, &trouble->last_ns);
     float *reals[] = {&trouble->strength, &trouble->effect,   &trouble->excess,
-                       &trouble->observed, &trouble->expected, &trouble->low,
-                       &trouble->high,     &trouble->requests, &trouble->affected_per_minute,
-                       &trouble->window_s};
+                      &trouble->observed, &trouble->expected, &trouble->low,
+                      &trouble->high,     &trouble->requests, &trouble->affected_per_minute,
+                      &trouble->window_s};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_real(walk, reals[i]);
 }
 

@@ -55,6 +55,10 @@ static void title_words(const analyzer_t *analyzer, const blame_t *blame, char *
     char service[TITLE_NAME_BYTES];
     title_name(analyzer, subject, blame->service, service, sizeof service);
     phrase_t first, second;
+    if (account_silent(analyzer, blame->subject, blame->track)) {
+        (void)snprintf(out, size, "%s answers no more", service);
+        return;
+    }
     double factor = trouble->observed / fmax(trouble->expected, 1e-6);
     switch (track->role) {
     case TRACK_ERRORS:

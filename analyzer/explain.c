@@ -48,7 +48,7 @@ void explain_deviation(const explanation_t *e, char *out, size_t size) {
     char who[WHO_BYTES], sample[2 * PHRASE_BYTES + 32] = "requests not counted";
     phrase_t seen, low, high, count, window;
     subject_words(e, who, sizeof who);
-    if (e->requests >= 1)
+    if (e->requests >= 1 || e->unit == UNIT_RATE)
         (void)snprintf(sample, sizeof sample, "%s request%s in %s", phrase_count(&count, round(e->requests)),
                        plural(round(e->requests)), phrase_seconds(&window, e->window_s));
     (void)snprintf(out, size, "%s %s is %s, expected %s–%s for this time (%s, %.0f window%s of history)", who,
@@ -95,7 +95,7 @@ static json_t *versions_document(const explanation_t *e) {
 json_t *explain_document(const explanation_t *e) {
     char sentence[EXPLAIN_SENTENCE_BYTES];
     explain_sentence(e, sentence, sizeof sentence);
-    bool counted = e->requests >= 1;
+    bool counted = e->requests >= 1 || e->unit == UNIT_RATE;
     return json_pack("{so,s{ss,so,so,so,so},ss,ss,so,s{so,so},so,so,so,sI,so,so,so}", "sentence",
                      text_or_null(sentence), "subject", "kind", e->kind, "service", text_or_null(e->service), "caller",
                      text_or_null(e->caller), "version", text_or_null(e->version), "instance",

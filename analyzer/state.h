@@ -44,9 +44,9 @@ typedef struct {
     uint64_t incident; /* 0 = none */
     int64_t onset_ns;  /* when it began to deviate */
     int64_t last_ns;   /* when it was last seen deviating */
-    float strength;   /* largest evidence while in this incident, capped */
-    float effect;     /* log(now / expected) at the strongest moment; errors: added share */
-    float excess;     /* seconds more per request, or share of requests failing more, smoothed */
+    float strength;    /* largest evidence while in this incident, capped */
+    float effect;      /* log(now / expected) at the strongest moment; errors: added share */
+    float excess;      /* seconds more per request, or share of requests failing more, smoothed */
     float observed, expected, low, high, requests, affected_per_minute; /* at the strongest moment */
     float window_s;
 } trouble_t;
@@ -341,9 +341,9 @@ typedef struct {
 } account_t;
 
 /* cause.c: what changed before a suspect began to deviate, put into `cause` and `said.cause_kind`; false when nothing
- * is known to have. `version`: that shows it, or NULL. */
+ * is known to have. `version`: that shows it, or NULL; `only`: other versions do not. */
 bool cause_find(const analyzer_t *analyzer, const incident_t *incident, const blame_t *blame, const subject_t *version,
-                int64_t began_ns, account_t *out);
+                bool only, int64_t began_ns, account_t *out);
 
 /* The next track of the suspect's own resources that deviates in the incident, from *subject and *track on, which are
  * moved behind it; NULL when there is none left. */
@@ -352,6 +352,9 @@ const track_t *cause_resource(const analyzer_t *analyzer, const incident_t *inci
 
 /* A track's figures only. */
 void account_figures(const analyzer_t *analyzer, uint32_t subject, uint32_t track, explanation_t *said);
+
+/* Whether a suspect's strongest deviation is that it, an instance, answers no more. */
+bool account_silent(const analyzer_t *analyzer, uint32_t subject, uint32_t track);
 
 /* A track in trouble, with the evidence against the incident's first suspect and, if that is established, the cause. */
 void account_deviation(const analyzer_t *analyzer, const incident_t *incident, uint32_t subject, uint32_t track,

@@ -179,6 +179,40 @@ TEST(a_version_that_is_given_more_of_the_requests_is_the_cause) {
     mesh_free(mesh);
 }
 
+/* One of two instances of the stock takes calls no more; they are lost until their callers give up. */
+TEST(an_instance_that_answers_no_more_is_the_cause_and_is_said_so) {
+    testmesh_t *mesh = mesh_new();
+    char text[1280];
+    for (int i = 0; i < QUIET + 12; i++) {
+        bool silent = i >= QUIET;
+        mesh_calls(mesh, "", "web", "v1", "w", 60, silent ? 28 : 0, silent ? 900 : 20, silent ? 902 : 22);
+        mesh_calls(mesh, "web", "stock", "v1", "a", 30, 0, 5, 6);
+        if (!silent) mesh_calls(mesh, "web", "stock", "v1", "b", 30, 0, 5, 6);
+        mesh_tick(mesh);
+    }
+    CHECK_TEXT(mesh->first, "stock");
+    CHECK_TEXT(cause_of(mesh, text, sizeof text), "silence");
+    CHECK(strstr(text, "instance b of stock answers nothing since") != NULL);
+    CHECK(strstr(mesh->incident, "stock b answers no more") != NULL);
+    CHECK(strstr(mesh->incident, "stock (b) traffic is 0/s, expected") != NULL);
+    mesh_free(mesh);
+}
+
+TEST(a_surge_explains_no_failures_of_one_version_alone) {
+    testmesh_t *mesh = mesh_new();
+    char text[1280];
+    for (int i = 0; i < QUIET + 12; i++) {
+        uint64_t times = i < QUIET ? 1 : 4;
+        mesh_calls(mesh, "", "web", "v1", "w", 60 * times, 0, 20, 22);
+        mesh_calls(mesh, "web", "stock", "v1", "a", 30 * times, 0, 5, 6);
+        mesh_calls(mesh, "web", "stock", "v2", "b", 30 * times, i < QUIET + 3 ? 0 : 60, 5, 6);
+        mesh_tick(mesh);
+    }
+    CHECK_TEXT(mesh->first, "stock");
+    CHECK_TEXT(cause_of(mesh, text, sizeof text), "");
+    mesh_free(mesh);
+}
+
 TEST_MAIN(TEST_CASE(a_surge_is_told_without_an_incident), TEST_CASE(a_drop_is_told_and_after_an_hour_it_is_usual),
           TEST_CASE(a_slow_rise_is_none), TEST_CASE(a_service_that_is_asked_no_more_is_told_while_others_go_on),
           TEST_CASE(when_all_fall_silent_the_telemetry_stopped),
@@ -186,4 +220,6 @@ TEST_MAIN(TEST_CASE(a_surge_is_told_without_an_incident), TEST_CASE(a_drop_is_to
           TEST_CASE(what_the_hour_had_yesterday_is_no_surge), TEST_CASE(a_muted_service_is_quiet),
           TEST_CASE(a_surge_that_came_before_the_failures_is_their_cause),
           TEST_CASE(more_calls_because_of_failures_are_no_cause),
-          TEST_CASE(a_version_that_is_given_more_of_the_requests_is_the_cause))
+          TEST_CASE(a_version_that_is_given_more_of_the_requests_is_the_cause),
+          TEST_CASE(an_instance_that_answers_no_more_is_the_cause_and_is_said_so),
+          TEST_CASE(a_surge_explains_no_failures_of_one_version_alone))
