@@ -175,11 +175,24 @@ static void add_moment(json_t *list, int64_t time_ns, const char *text) {
     (void)json_array_append_new(list, json_pack("{sI,ss}", "time_ms", (json_int_t)(time_ns / 1000000), "text", text));
 }
 
+static json_t *recurrence_of(const analyzer_t *analyzer, const incident_t *incident) {
+    int64_t since_ns;
+    uint32_t times = flapping_times(analyzer, incident, &since_ns);
+    return times < 2 ? json_null()
+                     : json_pack("{sI,sI}", "times", (json_int_t)times, "since_ms", (json_int_t)(since_ns / 1000000));
+}
+
 static json_t *timeline_of(const analyzer_t *analyzer, const incident_t *incident, const char *first) {
     json_t *list = json_array();
     char text[SENTENCE_BYTES];
     add_moment(list, incident->first_failure_ns, first);
-    add_moment(list, incident->opened_ns, "incident opened");
+    int64_t since_ns;
+    phrase_t since;
+    uint32_t times = flapping_times(analyzer, incident, &since_ns);
+    if (times > 1)
+        (void)snprintf(text, sizeof text, "incident opened: %u times since %s, it comes and goes", times,
+                       phrase_time(&since, since_ns));
+    add_moment(list, incident->opened_ns, times > 1 ? text : "incident opened");
     if (incident->updated_ns > incident->opened_ns && incident->suspect_count > 0) {
         (void)snprintf(text, sizeof text, "first suspect: %s", name_of(analyzer, incident->suspects[0].service));
         add_moment(list, incident->updated_ns, text);
@@ -263,7 +276,7 @@ char *incident_document(const analyzer_t *analyzer, const incident_t *incident) 
     json_t *closed = incident->closed_ns == 0 ? json_null() : json_integer(incident->closed_ns / 1000000);
     const char *answered = answer_names[incident->answered];
     json_t *document = json_pack(
-        "{ss,ss,sI,sI,so,ss,ss,ss,so,so,so,so,s{so,so},sI,so,so,so}", "id", id, "state",
+        "{ss,ss,sI,sI,so,ss,ss,ss,so,so,so,so,s{so,so},sI,so,so,so,so}", "id", id, "state",
         incident->closed_ns == 0 ? "open" : "closed", "opened_ms", (json_int_t)(incident->opened_ns / 1000000),
         "updated_ms", (json_int_t)(incident->updated_ns / 1000000), "closed_ms", closed, "severity",
         incident->evidence >= 6 && incident->affected_per_minute >= 10 ? "critical" : "warning", "title", title,
@@ -273,7 +286,7 @@ char *incident_document(const analyzer_t *analyzer, const incident_t *incident) 
         "time_lost_s_per_minute", number(incident->time_lost_s_per_minute), "first_failure_ms",
         (json_int_t)(incident->first_failure_ns / 1000000), "timeline", timeline_of(analyzer, incident, first),
         "deviations", deviations_of(analyzer, incident), "answered",
-        answered == NULL ? json_null() : json_string(answered));
+        answered == NULL ? json_null() : json_string(answered), "recurrence", recurrence_of(analyzer, incident));
     char *text = document == NULL ? NULL : json_dumps(document, JSON_COMPACT);
     json_decref(document);
     return text;

@@ -366,14 +366,16 @@ static bool rank_again(analyzer_t *analyzer, incident_t *incident) {
 }
 
 /* The last moment at which what users feel deviated in the incident, made later by what its slowest reporter needs. */
-static int64_t quiet_from(const analyzer_t *analyzer, uint64_t incident) {
+static int64_t quiet_from(const analyzer_t *analyzer, const incident_t *of) {
     int64_t until = INT64_MIN;
+    uint64_t incident = of->id;
+    double least_s = fmax(QUIET_S, flapping_quiet_s(analyzer, of));
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
             if (track->trouble.incident != incident || !track_is_felt(track)) continue;
-            double quiet_s = QUIET_S,
+            double quiet_s = least_s,
                    period_s = track->gauge != NULL ? track->gauge->period_s : subject->flow->period_s;
             if (2.2 * period_s > quiet_s) quiet_s = 2.2 * period_s;
             int64_t at = track->trouble.last_ns + (int64_t)(quiet_s * 1e9);
@@ -387,6 +389,7 @@ static void close_incident(analyzer_t *analyzer, uint32_t index, int64_t now_ns)
     incident_t *incident = &analyzer->open[index];
     incident->closed_ns = incident->updated_ns = now_ns;
     tell_incident(analyzer, incident);
+    flapping_closed(analyzer, incident);
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++)
@@ -419,7 +422,7 @@ static bool note_answers(const analyzer_t *analyzer, incident_t *incident, int64
 void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
     (void)bucket;
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
-        int64_t until = quiet_from(analyzer, analyzer->open[i].id);
+        int64_t until = quiet_from(analyzer, &analyzer->open[i]);
         if (until < bucket_end_ns(analyzer->last_bucket)) close_incident(analyzer, i, until);
     }
 }
@@ -433,7 +436,7 @@ void incidents_tick(analyzer_t *analyzer, int64_t now_ns) {
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
         incident_t *incident = &analyzer->open[i];
         bool settled, answered = note_answers(analyzer, incident, now_ns, &settled);
-        if (settled || quiet_from(analyzer, incident->id) < now_ns) {
+        if (settled || quiet_from(analyzer, incident) < now_ns) {
             close_incident(analyzer, i, now_ns);
             continue;
         }

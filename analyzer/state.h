@@ -368,6 +368,11 @@ char *incident_document(const analyzer_t *analyzer, const incident_t *incident);
 /* docs/api.md: Explanation, or null when nothing is left that deviates; a new reference. */
 json_t *incident_explanation(const analyzer_t *analyzer, const incident_t *incident);
 
+/* flapping.c: how many times in a row the incident's first suspect had one, this one counted, and since when. */
+uint32_t flapping_times(const analyzer_t *analyzer, const incident_t *incident, int64_t *since_ns);
+double flapping_quiet_s(const analyzer_t *analyzer, const incident_t *incident); /* that it stays open at least */
+void flapping_closed(analyzer_t *analyzer, const incident_t *incident);
+
 /* answers.c: takes what is answered for off this tick's verdicts. */
 void answers_apply(analyzer_t *analyzer, int64_t now_ns);
 /* Why an open incident does not count, or NONE. *settled: because nothing in it is beyond what people call expected or

@@ -356,5 +356,10 @@ void habits_walk(walk_t *walk, analyzer_t *analyzer) {
         habit_t *habit = &analyzer->habits->items[i];
         walk_traffic(walk, &habit->traffic);
         season_walk(walk, &habit->season);
+        walk_u16(walk, &habit->flapping.times, UINT16_MAX);
+        if (habit->flapping.times == 0) continue;
+        walk_i64(walk, &habit->flapping.since_ns);
+        walk_i64(walk, &habit->flapping.closed_ns);
+        if (habit->flapping.since_ns < 0 || habit->flapping.closed_ns < 0) walk->ok = false; /* before 1970 */
     }
 }

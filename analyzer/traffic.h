@@ -31,11 +31,18 @@ typedef struct {
     float seen, expected, low, high, window_s; /* newest, in that state */
 } traffic_t;
 
+/* Incidents of which the service was the first suspect, each less than half an hour after the one before. */
+typedef struct {
+    uint16_t times;              /* 0 = none yet */
+    int64_t since_ns, closed_ns; /* when the first was opened, and the last closed */
+} flapping_t;
+
 /* What is remembered of one service besides its subject. */
 typedef struct {
     uint32_t subject; /* of the service */
     traffic_t traffic;
     season_t season;
+    flapping_t flapping;
 } habit_t;
 
 typedef struct habits {
