@@ -30,6 +30,8 @@ const shots = [
   ['incident', 'busy', '/incident?id=7', 1600, 'dark'],
   ['incident-narrow', 'busy', '/incident?id=7', 360, 'dark'],
   ['suggestion', 'busy', '/suggestion?id=3', 1200, 'light'],
+  ['written-dark', 'busy', '/suggestion?id=3&as=linkerd', 1200, 'dark'],
+  ['written-narrow', 'busy', '/suggestion?id=3&as=linkerd', 360, 'light'],
   ['outcome-dark', 'busy', '/suggestion?id=4', 1200, 'dark'],
   ['outcome-light', 'busy', '/suggestion?id=5', 1200, 'light'],
   ['outcome-narrow', 'busy', '/suggestion?id=5', 360, 'dark'],

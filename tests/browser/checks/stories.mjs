@@ -225,6 +225,9 @@ export const stories = async checker => {
     assert.equal(await page.locator('.beside').count(), 0);
     await page.locator('select[name=as]').selectOption('osm');
     await page.getByText('kubectl apply for osm').waitFor();
+    await page.getByText('As a change of the objects that you have').click();
+    await page.getByText('seismesh suggestions show 3 --as osm --live').waitFor();
+    await page.getByText('kubectl get what osm knows').waitFor();
     assert.equal(new URL(page.url()).searchParams.get('as'), 'osm');
     const text = await words(page);
     for (const part of [
