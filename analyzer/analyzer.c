@@ -1,8 +1,8 @@
 #include "analyzer/analyzer.h"
 
+#include "analyzer/habits.h"
 #include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
-#include "analyzer/traffic.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -109,8 +109,8 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
     if (cells != NULL && cells->count > 0) {
         analyzer->last_data_bucket = bucket;
         observe(analyzer, bucket, cells, tick_flow);
-        season_apply(analyzer, bucket);
-        traffic_tick(analyzer, bucket);
+        usual_hour_apply(analyzer, bucket);
+        habits_tick(analyzer, bucket);
     }
     incidents_tick(analyzer, bucket_end_ns(bucket));
     verify_tick(analyzer, bucket, cells);

@@ -9,11 +9,11 @@
  *
  * in this order: what people did explains what the machine does. Where only its own requests grew, callers may be
  * trying again because of it; where only one of its versions deviates, it is no surge but that version. */
+#include "analyzer/habits.h"
 #include "analyzer/peers.h"
 #include "analyzer/phrase.h"
 #include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
-#include "analyzer/traffic.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -15,9 +15,9 @@
  * its latencies.
  *
  * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
+#include "analyzer/habits.h"
 #include "analyzer/routing/verify.h"
 #include "analyzer/state.h"
-#include "analyzer/traffic.h"
 #include "analyzer/walk.h"
 #include "base/memory.h"
 

@@ -4,11 +4,11 @@
  * told as an anomaly. Six figures rise in order by chance once in 720 times; that they rise by half, and beyond what
  * the hour had on both of the last two days, is asked besides. Nobody feels the difference at any moment, so no
  * incident is opened. */
-#include "analyzer/traffic.h"
+#include "analyzer/habits.h"
 
 #include <math.h>
 
-enum { HOURS = 6, DAYS = 4, DAY = 24, HOUR_BUCKETS = 360, HOUR_S = 3600 };
+enum { HOURS = 6, DAYS = 4, DAY = 24, HOUR_S = 3600 };
 
 static const double STEADY = 0.95, GROWN = 1.5, BEYOND_SEASON = 1.3; /* times the one before; the first; the season's */
 static const double SHARE_GROWN = 0.01;                              /* of requests failing, more than the first */
@@ -44,10 +44,7 @@ static void tell(const analyzer_t *analyzer, const habit_t *habit, int64_t hour,
     double seen, expected;
     int64_t since_hour;
     if (!drifts(&habit->season, hour, figure, &seen, &expected, &since_hour)) return;
-    const subject_t *subject = &analyzer->subjects[habit->subject];
-    explanation_t said = {.kind = entity_kind_names[ENTITY_SERVICE],
-                          .service = names_cstr(&analyzer->shard->names, subject->key.service),
-                          .signal = signals[figure],
+    explanation_t said = {.signal = signals[figure],
                           .unit = figure == SEASON_ERRORS ? UNIT_RATIO : UNIT_SECONDS,
                           .seen = seen,
                           .low = expected / BEYOND_SEASON,

@@ -1,7 +1,7 @@
 /* Flapping: a fault that comes and goes. An incident whose first suspect had one that closed less than half an hour
  * before is told as the second, third … of a series; from the third on an incident stays open through ten quiet
  * minutes, so that what goes on flapping is one incident, not one every few minutes. */
-#include "analyzer/traffic.h"
+#include "analyzer/habits.h"
 
 enum { AGAIN_S = 1800, FLAPS = 3, FLAPPING_QUIET_S = 600 };
 

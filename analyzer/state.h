@@ -219,7 +219,7 @@ struct analyzer {
     uint32_t open_count;
     uint64_t next_incident, next_suggestion;
     struct verifier *verifier; /* routing/verify.h: what became of the suggestions */
-    struct habits *habits;     /* traffic.h: what services usually get, and what their hours are like */
+    struct habits *habits;     /* habits.h: what services usually get, and what their hours are like */
     int64_t last_bucket;       /* newest one seen; INT64_MIN before the first */
     int64_t last_data_bucket;
     uint64_t refused;           /* series beyond the cap */
@@ -386,6 +386,8 @@ void answers_fini(analyzer_t *analyzer);
 
 /* routing/suggest.c: `changed`: the ranking did, so that even an abstention is worth telling again. */
 void suggest(analyzer_t *analyzer, incident_t *incident, int64_t now_ns, bool changed);
+
+enum { HOUR_BUCKETS = 360 };
 
 static inline int64_t bucket_end_ns(int64_t bucket) {
     return (bucket + 1) * BUCKET_NS;

@@ -1,5 +1,5 @@
 /* More requests than usual, fewer, or none: when it is told, and when it is the cause of what follows. */
-#include "analyzer/traffic.h"
+#include "analyzer/habits.h"
 #include "tests/analyzer/mesh.h"
 
 #include <jansson.h>
@@ -50,7 +50,7 @@ TEST(a_drop_is_told_and_after_an_hour_it_is_usual) {
     quiet(mesh, QUIET, 200);
     quiet(mesh, 6, 40);
     CHECK(mesh->traffic > 0);
-    CHECK(strstr(mesh->traffic_told, "traffic is 4.1/s") != NULL);
+    CHECK(strstr(mesh->traffic_told, "traffic is 4.") != NULL);
     quiet(mesh, 3 * HOUR, 40);
     uint32_t told = mesh->traffic;
     quiet(mesh, HOUR, 40);
