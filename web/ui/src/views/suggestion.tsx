@@ -146,7 +146,10 @@ export const SuggestionCard = ({
       {suggestion.read && suggestion.objects.some(object => object.before === null) && (
         <details>
           <summary>{words.live}</summary>
-          <Command label={words.liveDiff} value={`seismesh suggestions show ${suggestion.id} --as ${suggestion.mesh} --live`} />
+          <Command
+            label={words.liveDiff}
+            value={`seismesh suggestions show ${suggestion.id} --as ${suggestion.mesh} --live`}
+          />
           <Command label={words.liveRead} value={suggestion.read.trim()} />
         </details>
       )}
