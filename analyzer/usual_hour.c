@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-static const double USUAL_ROOM = 1.3,
-                    USUAL_LEAST = 1.2;  /* times what lasts; and how unusual an hour is worth knowing */
-static const double USUAL_SHARE = 0.01; /* of requests failing */
+static const double USUAL_ROOM = 1.3;   /* times what lasts */
+static const double USUAL_LEAST = 1.2;  /* times the usual of the last hours: less is no unusual hour */
+static const double USUAL_SHARE = 0.01; /* the same of requests failing, more than usual */
 
 /* What the service's hour usually adds to what is usual for the service, in the verdict's terms; 0 = nothing. */
 static double usual_effect(const habit_t *habit, const flow_t *flow, uint8_t role, int64_t hour) {
@@ -27,8 +27,9 @@ void usual_hour_apply(analyzer_t *analyzer, int64_t bucket) {
     for (uint32_t i = 0; i < analyzer->verdicts.count; i++) {
         verdict_t *verdict = &analyzer->verdicts.items[i];
         const subject_t *subject = &analyzer->subjects[verdict->subject];
-        uint8_t role = subject->tracks[verdict->track].role;
-        if (verdict->evidence <= 0 || role > TRACK_CLIENT_LATENCY || subject->flow == NULL) continue;
+        const track_t *track = &subject->tracks[verdict->track];
+        uint8_t role = track->role;
+        if (verdict->evidence <= 0 || track->gauge != NULL || subject->flow->recent_count == 0) continue;
         const habit_t *habit = habits_of(analyzer, subject->key.service);
         if (habit == NULL || habit->season.count == 0) continue;
         const flow_t *flow = analyzer->subjects[habit->subject].flow;
