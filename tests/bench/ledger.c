@@ -200,8 +200,10 @@ void ledger_write(const mesh20_t *mesh, run_t *run, FILE *out) {
         for (uint32_t c = 0; c < ROUND_CALLS; c++) count_call(mesh, run, lines, round, c);
     (void)fprintf(out, "{\n");
     write_totals(run, out);
-    write_edges(out, lines);
-    write_services(out, lines);
+    if (!mesh20_is_wide(mesh)) { /* whose lines are too many to be kept here: its totals only */
+        write_edges(out, lines);
+        write_services(out, lines);
+    }
     write_traces(mesh, run, rounds, out);
     (void)fprintf(out, "}\n");
     free(lines);

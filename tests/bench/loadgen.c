@@ -3,14 +3,14 @@
  *   loadgen --to http://127.0.0.1:4318 | --to grpc://127.0.0.1:4317
  *           [--spans N] [--connections 8] [--rate SPANS_PER_SECOND] [--seed N] [--out LEDGER.json]
  *           [--start UNIX_SECONDS] [--step-ms N] [--patience SECONDS]
- *           [--coding gzip|zstd] [--attributes N] [--names usual|unique]
+ *           [--coding gzip|zstd] [--attributes N] [--names usual|unique] [--mesh usual|wide]
  *
  * --spans is rounded up to whole rounds of 20,000. Without --rate the loop is closed: each connection sends its next
  * request when the last was answered; with it, a request has its scheduled moment, from which its latency counts.
  * Event time is the wall clock's, unless --step-ms says by how much it goes on from round to round (and --start, where
  * it begins): then every byte is a function of the options, and with one connection so is their order.
  * Bodies go out as they are, or in a --coding (fastest level: what an opened body costs is the server's matter). More
- * --attributes and unique --names are mesh20_options_t's.
+ * --attributes, unique --names and the wide --mesh are mesh20_options_t's.
  * A request that was not accepted, or whose connection broke, is sent again with the same bytes until it is answered,
  * for at most --patience seconds without any answer. */
 #include "tests/bench/ledger.h"
@@ -316,6 +316,8 @@ int main(int argc, char **argv) {
             options.mesh.attributes = (uint32_t)number;
         else if (strcmp(name, "--names") == 0)
             options.mesh.unique_names = strcmp(value, "unique") == 0;
+        else if (strcmp(name, "--mesh") == 0)
+            options.mesh.wide = strcmp(value, "wide") == 0;
         else
             fail("unknown option; the head of loadgen.c lists them");
     }

@@ -91,9 +91,24 @@ static void draw_trace(uint64_t *state, call_t *calls) {
     settle_trace(calls, (int64_t)draw_below(state, (uint32_t)spread_ns));
 }
 
+/* Which group's services a trace meets: from one, each callee is in one of six. */
+static void spread_trace(uint64_t seed, uint32_t trace, call_t *calls) {
+    enum { GROUPS = 25, CHOICES = 6, PARTS = 4 };
+    for (uint32_t i = 0; i < TRACE_CALLS; i++) {
+        uint64_t chance = mesh20_mix(seed ^ (trace * TRACE_CALLS + i + 1) * UINT64_C(0x9e3779b97f4a7c15));
+        call_t *call = &calls[i];
+        uint32_t from = i == 0 ? 0 : calls[call->parent].callee_group;
+        uint32_t choice = (uint32_t)(chance % CHOICES), other = (from * 7 + call->callee * 3U + choice * 4) % GROUPS;
+        call->caller_group = (uint8_t)from;
+        call->callee_group = (uint8_t)(i == 0 ? chance % GROUPS : call->callee == MESH_DATABASE ? from : other);
+        call->part = (uint8_t)((chance >> 32) % PARTS);
+    }
+}
+
 static int by_resource(const void *left, const void *right) {
     const span_t *a = left, *b = right;
     if (a->service != b->service) return a->service < b->service ? -1 : 1;
+    if (a->group != b->group) return a->group < b->group ? -1 : 1;
     if (a->pod != b->pod) return a->pod < b->pod ? -1 : 1;
     return a->id < b->id ? -1 : a->id > b->id;
 }
@@ -108,6 +123,7 @@ static void list_spans(mesh20_t *mesh) {
             span_t *span = &mesh->spans[count];
             *span = (span_t){.id = count, .call = c, .server = server != 0};
             span->service = server ? call->callee : call->caller;
+            span->group = server ? call->callee_group : call->caller_group;
             span->pod = (uint8_t)(mesh20_mix(mesh->seed ^ (c / TRACE_CALLS * 64 + span->service)) % 3);
             mesh->span_of[c][server] = count++;
         }
@@ -142,6 +158,8 @@ mesh20_t *mesh20_new(uint64_t seed, mesh20_options_t options) {
     mesh->options = options;
     uint64_t state = mesh->seed;
     for (uint32_t t = 0; t < ROUND_TRACES; t++) draw_trace(&state, &mesh->calls[t * TRACE_CALLS]);
+    for (uint32_t t = 0; t < ROUND_TRACES && options.wide; t++)
+        spread_trace(mesh->seed, t, &mesh->calls[t * TRACE_CALLS]);
     list_spans(mesh);
     deal_blocks(mesh, &state);
     mesh20_encode(mesh);
@@ -154,6 +172,10 @@ void mesh20_free(mesh20_t *mesh) {
         free(mesh->requests[r].patches);
     }
     free(mesh);
+}
+
+bool mesh20_is_wide(const mesh20_t *mesh) {
+    return mesh->options.wide;
 }
 
 const call_t *mesh20_calls(const mesh20_t *mesh) {

@@ -36,6 +36,8 @@ enum {
 typedef struct {
     uint8_t caller, callee, operation, error;
     uint8_t parent;                          /* which call of the trace makes this one */
+    uint8_t caller_group, callee_group;      /* 0 unless the mesh is wide; the database has its caller's */
+    uint8_t part;                            /* of the operation: 0 unless the mesh is wide */
     uint16_t client_request, server_request; /* of the round, in which the ends travel; UINT16_MAX = no such end */
     uint32_t before_ns, after_ns;            /* the caller's end is longer by these */
     uint64_t duration_ns;                    /* of the callee's end (database: the caller's), before mesh_duration */
@@ -48,6 +50,7 @@ typedef struct mesh20 mesh20_t;
 typedef struct {
     uint32_t attributes; /* more of them on every span, 70 bytes each: 22 make W5's 2 KB */
     bool unique_names;   /* W7: no two spans have the same name */
+    bool wide;           /* W4: 25 groups of the services, 500 in all, of 40 operations each, with about 5,000 edges */
 } mesh20_options_t;
 
 mesh20_t *mesh20_new(uint64_t seed, mesh20_options_t options);
@@ -67,6 +70,8 @@ void mesh20_trace_id(const mesh20_t *mesh, uint64_t round, uint32_t trace, uint8
 /* Names as the API has them: "mesh20/service-07", "orders-db"; "GET /shop/items/{id}". `text` holds 64 bytes. */
 void mesh20_service_id(uint8_t service, char *text);
 void mesh20_operation(uint8_t operation, char *text);
+
+bool mesh20_is_wide(const mesh20_t *mesh); /* then calls of many services have the same `caller` and `callee` */
 
 /* Share of the round's pairs whose callee's end travels in an earlier request. */
 double mesh20_server_first_ratio(const mesh20_t *mesh);

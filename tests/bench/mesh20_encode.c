@@ -75,8 +75,14 @@ static void put_integer(buffer_t *out, uint32_t number, const char *key, uint64_
     put_number(out, 3, value);
 }
 
-static void put_resource(buffer_t *out, uint8_t service, uint8_t pod) {
+static uint32_t number_of(uint8_t group, uint8_t service) {
+    return group * (uint32_t)MESH_SERVICES + service;
+}
+
+static void put_resource(buffer_t *out, const span_t *span) {
     char name[32], pod_name[64], host[32];
+    uint32_t service = number_of(span->group, span->service);
+    uint8_t pod = span->pod;
     (void)snprintf(name, sizeof name, "service-%02u", service);
     (void)snprintf(pod_name, sizeof pod_name, "service-%02u-6d5f7c9b8d-%c%u%cqz", service, 'k' + pod, pod, 'w' - pod);
     (void)snprintf(host, sizeof host, "node-%u.mesh20.internal", (service * 3U + pod) % 6);
@@ -97,10 +103,18 @@ static uint32_t put_url(buffer_t *out, const char *before) {
     return (uint32_t)out->len - UNIQUE_DIGITS;
 }
 
+/* "/shop/items/{id}", of a wide mesh also "/shop/items/{id}/part-3" */
+static void put_route(const call_t *call, char *out, size_t size) {
+    char part[16] = "";
+    if (call->part > 0) (void)snprintf(part, sizeof part, "/part-%u", call->part);
+    (void)snprintf(out, size, "%.40s%s", routes[call->operation][1], part);
+}
+
 static uint32_t put_http_attributes(buffer_t *out, const call_t *call, bool server) {
-    const char *method = routes[call->operation][0], *route = routes[call->operation][1];
-    char peer[64], before[128];
-    (void)snprintf(peer, sizeof peer, "service-%02u", call->callee);
+    const char *method = routes[call->operation][0];
+    char peer[64], before[128], route[64];
+    put_route(call, route, sizeof route);
+    (void)snprintf(peer, sizeof peer, "service-%02u", number_of(call->callee_group, call->callee));
     (void)snprintf(before, sizeof before, "http://%s:8080/shop?request=", peer);
     put_attribute(out, 9, "http.request.method", method);
     put_integer(out, 9, "http.response.status_code", call->error ? 503 : 200);
@@ -130,8 +144,9 @@ static uint32_t put_database_attributes(buffer_t *out, const call_t *call) {
 
 /* The name, as instrumentation gives it; with unique_names, ended by digits, whose offset is returned. */
 static uint32_t put_name(const mesh20_t *mesh, const call_t *call, bool server, buffer_t *out) {
-    char operation[64], name[128];
-    mesh20_operation(call->operation, operation);
+    char operation[80], name[128], route[64];
+    put_route(call, route, sizeof route);
+    (void)snprintf(operation, sizeof operation, "%s %s", routes[call->operation][0], route);
     const char *usual = call->callee == MESH_DATABASE ? "SELECT orders"
                         : server                      ? operation
                                                       : routes[call->operation][0];
@@ -194,7 +209,7 @@ static void put_nested(buffer_t *out, uint32_t number, const buffer_t *inner, pa
 static void put_resource_spans(mesh20_t *mesh, request_t *request, const span_t *const *spans, uint32_t count) {
     buffer_t resource = {0}, span = {0}, scope_spans = {0}, resource_spans = {0};
     patch_t *patches = &request->patches[request->count];
-    put_resource(&resource, spans[0]->service, spans[0]->pod);
+    put_resource(&resource, spans[0]);
     put_text(&span, 1, "io.opentelemetry.http"); /* InstrumentationScope { name 1 } */
     put_nested(&scope_spans, 1, &span, NULL, 0);
     for (uint32_t i = 0; i < count; i++) {
@@ -217,7 +232,8 @@ static void encode_request(mesh20_t *mesh, uint32_t number) {
     for (uint32_t i = 0; i < ROUND_SPANS; i++) {
         const span_t *span = &mesh->spans[i];
         if (span->request != number) continue;
-        if (count > 0 && (i / BLOCK_SPANS != block || run[0]->service != span->service || run[0]->pod != span->pod)) {
+        if (count > 0 && (i / BLOCK_SPANS != block || run[0]->service != span->service ||
+                          run[0]->group != span->group || run[0]->pod != span->pod)) {
             put_resource_spans(mesh, request, run, count);
             count = 0;
         }

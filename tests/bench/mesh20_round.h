@@ -12,7 +12,7 @@ typedef struct {
     uint32_t id; /* of the span in the round; mesh->spans is sorted by resource, so it is not the index */
     uint32_t call;
     uint16_t request;
-    uint8_t service, pod;
+    uint8_t service, group, pod;
     bool server;
 } span_t;
 

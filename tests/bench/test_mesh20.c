@@ -138,8 +138,32 @@ TEST(unique_names_are_unique_and_more_attributes_make_two_kilobytes_a_span) {
     mesh20_free(mesh);
 }
 
+TEST(a_wide_mesh_has_500_services_and_about_5000_edges) {
+    enum { WIDE = 25 * MESH_SERVICES };
+    mesh20_t *mesh = mesh20_new(9, (mesh20_options_t){.wide = true});
+    static bool used[WIDE][WIDE + 1], service[WIDE];
+    uint32_t edges = 0, services = 0;
+    for (uint32_t c = 0; c < ROUND_CALLS; c++) {
+        const call_t *call = &mesh20_calls(mesh)[c];
+        if (call->caller == MESH_NOBODY) continue;
+        bool database = call->callee == MESH_DATABASE;
+        uint32_t from = call->caller_group * (uint32_t)MESH_SERVICES + call->caller;
+        uint32_t to = database ? WIDE : call->callee_group * (uint32_t)MESH_SERVICES + call->callee;
+        edges += !used[from][to];
+        used[from][to] = true;
+        services += !service[from];
+        service[from] = true;
+        if (!database) services += !service[to];
+        if (!database) service[to] = true;
+    }
+    (void)printf("     %u services, %u edges\n", services, edges);
+    CHECK_EQUAL(services, WIDE);
+    CHECK(edges > 4500 && edges < 6000);
+    mesh20_free(mesh);
+}
+
 TEST_MAIN(TEST_CASE(every_span_is_new_and_its_parent_is_in_its_trace),
           TEST_CASE(durations_and_errors_are_what_the_ledger_is_computed_from),
           TEST_CASE(all_45_edges_are_used_and_half_of_the_pairs_come_callee_first),
-          TEST_CASE(the_same_seed_gives_the_same_bytes),
+          TEST_CASE(a_wide_mesh_has_500_services_and_about_5000_edges), TEST_CASE(the_same_seed_gives_the_same_bytes),
           TEST_CASE(unique_names_are_unique_and_more_attributes_make_two_kilobytes_a_span))
