@@ -44,7 +44,8 @@ ROWS = {
 # Variants of W0, one change each: what the generator is told, also as seismesh-NAME and collector-NAME.
 VARIANTS = {
     "W2-gzip": ["--coding", "gzip"], "W2-zstd": ["--coding", "zstd"], "W3-200-connections": ["--connections", "200"],
-    "W5-2KB-spans": ["--attributes", "22"], "W7-unique-names": ["--names", "unique"],
+    "W4-5000-edges": ["--mesh", "wide"], "W5-2KB-spans": ["--attributes", "22"],
+    "W7-unique-names": ["--names", "unique"],
 }
 RATIOS = [("seismesh-http", "collector-http"), ("seismesh-grpc", "collector-grpc"), ("seismesh-disk", "jaeger-badger"),
           ("seismesh-forward", "rotel-forward")]
