@@ -10,7 +10,7 @@
 #include <librdkafka/rdkafka_mock.h>
 #include <time.h>
 
-enum { PARTITIONS = 4, ROUNDS = 2, REQUESTS = ROUNDS * ROUND_REQUESTS, WORKERS = 3, PATIENCE_S = 60 };
+enum { PARTITIONS = 4, ROUNDS = 2, REQUESTS = ROUNDS * ROUND_REQUESTS, WORKERS = 3, PATIENCE_S = 240 };
 
 /* The test's broker lets a group wait for its members for about as long as their session lasts. */
 #define QUICK  "session.timeout.ms=2500; heartbeat.interval.ms=200; topic.metadata.refresh.interval.ms=500"
