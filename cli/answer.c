@@ -93,17 +93,6 @@ static int give(client_t *client, const char *id, const char *answer) {
     return status;
 }
 
-/* Takes a flag without a value out of argv. */
-static bool take_flag(const char *name, int *argc, char **argv) {
-    int kept = 1;
-    for (int i = 1; i < *argc; i++)
-        if (strcmp(argv[i], name) != 0) argv[kept++] = argv[i];
-    bool found = kept < *argc;
-    *argc = kept;
-    argv[kept] = NULL;
-    return found;
-}
-
 int command_answer(int argc, char **argv) {
     client_t client = {.api = {.command = argv[0], .server = API_SERVER_DEFAULT}, .who = getenv("USER")};
     const struct {
@@ -117,7 +106,7 @@ int command_answer(int argc, char **argv) {
         int misused = command_option(options[i].name, &argc, argv, options[i].value);
         if (misused != EXIT_FINE) return misused;
     }
-    client.all = take_flag("--all", &argc, argv);
+    client.all = command_flag("--all", &argc, argv);
     int status = command_unknown_option(argc, argv);
     if (status != EXIT_FINE) return status;
     if (argc == 2 && strcmp(argv[1], "list") == 0)
