@@ -152,6 +152,18 @@ static inline bool wire_next(bytes_t *b, wire_field_t *field) {
     return wire_value(b, field);
 }
 
+/* The next eight bytes, the first of them lowest, without reading them; false when there are fewer. */
+static inline bool bytes_peek_u64(const bytes_t *b, uint64_t *value) {
+    if (bytes_left(b) < sizeof *value) return false;
+    memcpy(value, b->at, sizeof *value);
+    return true;
+}
+
+/* Reads `count` of the bytes that were peeked at. */
+static inline void bytes_peeked(bytes_t *b, size_t count) {
+    b->at += count;
+}
+
 /* A message that is exactly two blocks shorter than 128 bytes, of fields 1 and 2, as nearly every OTLP attribute is:
  * the short way for those. False says only that it looks otherwise. */
 static inline bool wire_short_pair(slice_t message, slice_t *first, slice_t *second) {

@@ -13,6 +13,7 @@ typedef struct {
     const hurt_list_t *hurt;
     seen_list_t seen_in; /* which mesh */
     double seconds;
+    edge_list_t *edges;
     json_t *nodes;
     table_t seen; /* hash of the name id -> name id */
 } nodes_t;
@@ -34,13 +35,16 @@ static void add_node(nodes_t *nodes, uint32_t service, json_t *golden, uint64_t 
                                     seen_document(nodes->query, &nodes->seen_in, service)));
 }
 
-static bool add_service(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
+/* A service, or a part of an edge: both are read in one pass over the store. */
+static bool add_subject(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
                         const cell_t *cell) {
     (void)start_ns;
     nodes_t *nodes = context;
+    if (key->kind == ENTITY_EDGE) return edges_add(nodes->edges, key, observer, cell);
     if (!mark_new(nodes, key->service)) return true;
-    add_node(nodes, key->service, value_golden(nodes->query, cell, observer, nodes->seconds), cell->requests);
-    return json_array_size(nodes->nodes) < EDGES_MAX;
+    if (json_array_size(nodes->nodes) < EDGES_MAX)
+        add_node(nodes, key->service, value_golden(nodes->query, cell, observer, nodes->seconds), cell->requests);
+    return true;
 }
 
 /* A caller outside the mesh (a gateway's client, say) is a node that gets no requests. It is as well as it looks. */
@@ -58,21 +62,19 @@ static err_t load(web_request_t *request, hurt_list_t *hurt, edge_list_t *edges,
     double seconds = covered_seconds(&status, request->start_ns, request->end_ns);
     err = health_load(request->query, request->end_ns, hurt);
     if (err != ERR_OK) return err;
-    query_filter_t filter = query_filter_any(1u << ENTITY_EDGE);
-    err = edges_load(request->query, request->start_ns, request->end_ns, seconds, &filter, edges);
-    if (err != ERR_OK) return err;
+    *edges = edges_none(request->query, seconds);
     nodes->seconds = seconds;
     err = seen_load(request->query, NAME_NONE, &nodes->seen_in);
     if (err != ERR_OK) return err;
-    filter = query_filter_any(1u << ENTITY_SERVICE);
-    return query_golden(request->query, request->start_ns, request->end_ns, UINT32_MAX, &filter, GROUP_SERVICE,
-                        add_service, nodes);
+    query_filter_t filter = query_filter_any(1u << ENTITY_EDGE | 1u << ENTITY_SERVICE);
+    return query_golden(request->query, request->start_ns, request->end_ns, UINT32_MAX, &filter, EDGE_GROUPS,
+                        add_subject, nodes);
 }
 
 void api_graph(web_request_t *request) {
     hurt_list_t hurt = {0};
     edge_list_t edges = {0};
-    nodes_t nodes = {.query = request->query, .hurt = &hurt, .nodes = json_array()};
+    nodes_t nodes = {.query = request->query, .hurt = &hurt, .edges = &edges, .nodes = json_array()};
     err_t err = load(request, &hurt, &edges, &nodes);
     if (err == ERR_OK) {
         edges_sort(&edges, &hurt);

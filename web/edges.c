@@ -25,10 +25,11 @@ static edge_t *edge_of(edge_list_t *list, const entity_key_t *key, observer_t ob
     return edge;
 }
 
-static bool add_part(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
-                     const cell_t *cell) {
-    (void)start_ns;
-    edge_list_t *list = context;
+edge_list_t edges_none(const query_t *query, double seconds) {
+    return (edge_list_t){.query = query, .seconds = seconds};
+}
+
+bool edges_add(edge_list_t *list, const entity_key_t *key, observer_t observer, const cell_t *cell) {
     edge_t *edge = edge_of(list, key, observer);
     if (edge == NULL) return false;
     cell_merge(&edge->cell, cell);
@@ -41,11 +42,16 @@ static bool add_part(void *context, int64_t start_ns, const entity_key_t *key, o
     return true;
 }
 
+static bool add_part(void *context, int64_t start_ns, const entity_key_t *key, observer_t observer,
+                     const cell_t *cell) {
+    (void)start_ns;
+    return edges_add(context, key, observer, cell);
+}
+
 err_t edges_load(query_t *query, int64_t start_ns, int64_t end_ns, double seconds, const query_filter_t *filter,
                  edge_list_t *list) {
-    *list = (edge_list_t){.query = query, .seconds = seconds};
-    uint32_t groups = GROUP_SERVICE | GROUP_CALLER | GROUP_VERSION | GROUP_ZONE | GROUP_PROTOCOL;
-    return query_golden(query, start_ns, end_ns, UINT32_MAX, filter, groups, add_part, list);
+    *list = edges_none(query, seconds);
+    return query_golden(query, start_ns, end_ns, UINT32_MAX, filter, EDGE_GROUPS, add_part, list);
 }
 
 void edges_fini(edge_list_t *list) {

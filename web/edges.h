@@ -24,6 +24,12 @@ typedef struct {
 
 enum { EDGES_MAX = 20000 };
 
+/* For who reads edges among others: an empty list, and one part of an edge into it, in the order of query_golden with
+ * EDGE_GROUPS. False when the list is full. */
+enum { EDGE_GROUPS = GROUP_SERVICE | GROUP_CALLER | GROUP_VERSION | GROUP_ZONE | GROUP_PROTOCOL };
+edge_list_t edges_none(const query_t *query, double seconds);
+bool edges_add(edge_list_t *list, const entity_key_t *key, observer_t observer, const cell_t *cell);
+
 /* `filter` must be of kind ENTITY_EDGE. */
 err_t edges_load(query_t *query, int64_t start_ns, int64_t end_ns, double seconds, const query_filter_t *filter,
                  edge_list_t *list);

@@ -47,6 +47,14 @@ void cell_fini(cell_t *cell) {
     cell_init(cell);
 }
 
+void cell_clear(cell_t *cell) {
+    sketch_clear(&cell->ok);
+    sketch_clear(&cell->failed);
+    sketch_clear(&cell->client);
+    free(cell->gauges);
+    *cell = (cell_t){.ok = cell->ok, .failed = cell->failed, .client = cell->client};
+}
+
 void cell_request_at(cell_t *cell, failure_t failure, uint64_t duration_ns, int32_t index) {
     cell->requests++;
     if (failure == FAILURE_NONE) {

@@ -67,6 +67,7 @@ void cell_free(cell_t *cell);
 /* The same for embedded ones. */
 void cell_init(cell_t *cell);
 void cell_fini(cell_t *cell);
+void cell_clear(cell_t *cell); /* empties it; its sketches' memory stays, for what comes next */
 void cell_merge(cell_t *into, const cell_t *from);
 
 /* Leaves of an old cell what is still asked for: the counts and sums as they are, latency in at most
@@ -99,5 +100,6 @@ uint64_t cell_errors(const cell_t *cell);
 /* Canonical wire form (equal cells give equal bytes); layout in cell_codec.c. */
 void cell_encode(const cell_t *cell, buffer_t *out);
 bool cell_decode(cell_t *cell, bytes_t *in); /* initialises *cell; false on malformed bytes; then the cell is empty */
+bool cell_decode_over(cell_t *cell, bytes_t *in); /* the same over one that is initialised, whose memory is used again */
 
 #endif

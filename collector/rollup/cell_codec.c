@@ -128,8 +128,13 @@ static bool decode_exemplars(cell_t *cell, bytes_t *in) {
 }
 
 bool cell_decode(cell_t *cell, bytes_t *in) {
-    uint8_t parts;
     cell_init(cell);
+    return cell_decode_over(cell, in);
+}
+
+bool cell_decode_over(cell_t *cell, bytes_t *in) {
+    uint8_t parts;
+    cell_clear(cell);
     bool fine = bytes_byte(in, &parts) && parts < PART_EXEMPLARS * 2 &&
                 (!(parts & PART_COUNTS) || decode_counts(cell, in)) &&
                 (!(parts & PART_OK) || sketch_decode(&cell->ok, in)) &&

@@ -62,9 +62,14 @@ uint32_t frame_entity(const frame_t *frame, uint32_t at) {
 }
 
 err_t frame_cell(const frame_t *frame, uint32_t at, cell_t *cell) {
+    cell_init(cell);
+    return frame_cell_over(frame, at, cell);
+}
+
+err_t frame_cell_over(const frame_t *frame, uint32_t at, cell_t *cell) {
     uint32_t offset = u32_at(frame->index, (size_t)at * FRAME_ROW_BYTES + 4);
     bytes_t in = bytes_of(slice_of(frame->cells.data + offset, frame->cells.len - offset));
-    return cell_decode(cell, &in) ? ERR_OK : ERR_MALFORMED;
+    return cell_decode_over(cell, &in) ? ERR_OK : ERR_MALFORMED;
 }
 
 slice_t frame_cell_bytes(const frame_t *frame, uint32_t at) {
@@ -93,18 +98,19 @@ uint32_t frame_find(const frame_t *frame, uint32_t entity) {
 /* Adds all cells of one frame to `into`, a bucket of a scratch shard that knows no names. */
 static err_t add_frame(slice_t bytes, shard_t *shard, int64_t bucket) {
     frame_t frame;
+    cell_t cell;
+    cell_init(&cell);
     err_t err = frame_open(&frame, bytes);
     for (uint32_t i = 0; err == ERR_OK && i < frame.count; i++) {
-        cell_t cell;
-        err = frame_cell(&frame, i, &cell);
+        err = frame_cell_over(&frame, i, &cell);
         if (err != ERR_OK) break;
         uint32_t entity = frame_entity(&frame, i);
         if (entity == 0 || entity >= shard->entity_count)
             err = ERR_MALFORMED;
         else
             cell_merge(shard_cell(shard, entity, bucket), &cell);
-        cell_fini(&cell);
     }
+    cell_fini(&cell);
     return err;
 }
 

@@ -22,6 +22,8 @@ uint32_t frame_entity(const frame_t *frame, uint32_t at);
 
 /* Decodes the cell at position `at` (0..count-1); ERR_MALFORMED when it does not decode. cell_fini is the caller's. */
 err_t frame_cell(const frame_t *frame, uint32_t at, cell_t *cell);
+/* The same over a cell that is initialised, whose memory is used again. */
+err_t frame_cell_over(const frame_t *frame, uint32_t at, cell_t *cell);
 
 /* The bytes of that cell (cell_encode), without looking into them. */
 slice_t frame_cell_bytes(const frame_t *frame, uint32_t at);

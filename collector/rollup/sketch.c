@@ -15,6 +15,10 @@ void sketch_fini(sketch_t *sketch) {
     sketch_init(sketch);
 }
 
+void sketch_clear(sketch_t *sketch) {
+    *sketch = (sketch_t){.scale = SKETCH_SCALE_MAX, .counts = sketch->counts, .capacity = sketch->capacity};
+}
+
 /* Adding that stops at the end of the range: still the same in any order and grouping. 32 bits keep twice as many
  * sketches in the cache, and 4 billion observations within 1 % in one cell are not to be had from one process. */
 static void bump(uint32_t *bucket, uint64_t count) {
@@ -161,6 +165,11 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     }
 }
 
+/* Adds the buckets of `from` from `offset` of `into` on, of the same scale; no sum is beyond 32 bits. */
+static void add_buckets(uint32_t *restrict into, const uint32_t *restrict from, uint32_t buckets) {
+    for (uint32_t i = 0; i < buckets; i++) into[i] += from[i];
+}
+
 void sketch_merge(sketch_t *into, const sketch_t *from) {
     into->coarse = into->coarse || from->coarse;
     sketch_downscale(into, from->scale);
@@ -173,6 +182,10 @@ void sketch_merge(sketch_t *into, const sketch_t *from) {
     int shift = from->scale - into->scale;
     int32_t low = from->offset >> shift, high = (from->offset + (int32_t)from->buckets - 1) >> shift;
     shift += cover(into, low, high);
+    if (shift == 0 && into->count <= UINT32_MAX) {
+        add_buckets(into->counts + (from->offset - into->offset), from->counts, from->buckets);
+        return;
+    }
     for (uint32_t i = 0; i < from->buckets; i++)
         bump(&into->counts[((from->offset + (int32_t)i) >> shift) - into->offset], from->counts[i]);
 }

@@ -28,6 +28,7 @@ typedef struct {
 /* A sketch is initialised by sketch_init and holds no memory until its first observation. */
 void sketch_init(sketch_t *sketch);
 void sketch_fini(sketch_t *sketch);
+void sketch_clear(sketch_t *sketch); /* empties it; the memory stays, for what comes next */
 
 /* Index of the bucket that `value_ns` (> 0) falls into at `scale`: exact, also at powers of two. */
 int32_t sketch_index(uint64_t value_ns, int scale);
@@ -87,6 +88,7 @@ void sketch_coarsen(sketch_t *sketch, uint32_t used);
  * min, max varint, offset zigzag, buckets varint, then runs: varint n of zero buckets skipped, varint n of counts,
  * counts. */
 void sketch_encode(const sketch_t *sketch, buffer_t *out);
-bool sketch_decode(sketch_t *sketch, bytes_t *in); /* false on malformed bytes; then sketch is empty */
+/* In place of what the sketch held, whose memory is used again; false on malformed bytes; then it is empty. */
+bool sketch_decode(sketch_t *sketch, bytes_t *in);
 
 #endif

@@ -1,6 +1,8 @@
 #include "base/memory.h"
 #include "collector/rollup/sketch.h"
 
+#include <stdlib.h>
+
 void sketch_encode(const sketch_t *sketch, buffer_t *out) {
     buffer_byte(out, sketch->coarse ? 1 : 0);
     buffer_zigzag(out, sketch->scale);
@@ -22,19 +24,88 @@ void sketch_encode(const sketch_t *sketch, buffer_t *out) {
     }
 }
 
-static bool decode_buckets(sketch_t *sketch, bytes_t *in, uint64_t expected) {
-    uint64_t total = 0;
-    for (uint64_t at = 0; at < sketch->buckets;) {
-        uint64_t skip, run, count;
-        if (!bytes_varint(in, &skip) || !bytes_varint(in, &run)) return false;
-        if (skip > sketch->buckets - at || run > sketch->buckets - at - skip || run == 0) return false;
-        for (at += skip; run > 0; run--, at++) {
-            if (!bytes_varint(in, &count) || count == 0 || count > UINT32_MAX) return false;
-            total += count; /* at most SKETCH_BUCKETS_MAX of 32 bits */
-            sketch->counts[at] = (uint32_t)count;
-        }
+static const uint64_t ones = UINT64_C(0x0101010101010101), highest = UINT64_C(0x8080808080808080);
+
+enum { EIGHT = 8, SHORT_RUN = 6 };
+
+/* Eight counts out of the bytes of a word, lowest first: zeros put between the bytes, then between the pairs. Their
+ * sum, as long as none is above 127. */
+static uint64_t spread(uint64_t word, uint32_t counts[static EIGHT]) {
+    typedef uint8_t bytes_16_t __attribute__((vector_size(16)));
+    typedef uint16_t pairs_8_t __attribute__((vector_size(16)));
+    typedef uint64_t words_2_t __attribute__((vector_size(16)));
+    const bytes_16_t none = {0}, bytes = (bytes_16_t)(words_2_t){word, 0};
+    const pairs_8_t no_pairs = {0};
+    pairs_8_t wide =
+        (pairs_8_t)__builtin_shufflevector(bytes, none, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    pairs_8_t low = __builtin_shufflevector(wide, no_pairs, 0, 8, 1, 9, 2, 10, 3, 11);
+    pairs_8_t high = __builtin_shufflevector(wide, no_pairs, 4, 12, 5, 13, 6, 14, 7, 15);
+    memcpy(counts, &low, sizeof low);
+    memcpy(counts + EIGHT / 2, &high, sizeof high);
+    const uint64_t pairs = UINT64_C(0x00ff00ff00ff00ff);
+    return (((word & pairs) + (word >> 8 & pairs)) * UINT64_C(0x0001000100010001)) >> 48;
+}
+
+/* Some empty buckets and a short run of small counts behind them, as nearly all are, with no branch that depends on how
+ * many. What is written behind the run is 0. False says only that it looks otherwise, and reads nothing. */
+static bool decode_short_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64_t *total) {
+    uint64_t word;
+    if (!bytes_peek_u64(in, &word)) return false;
+    uint64_t skip = word & 0xff, run = word >> 8 & 0xff;
+    if (run - 1 >= SHORT_RUN || *at + skip + EIGHT > sketch->buckets) return false;
+    uint64_t mask = (UINT64_C(1) << (8 * run)) - 1, counts = word >> 16 & mask;
+    bool large = (word & highest & (mask << 16 | 0xffff)) != 0;
+    bool zero = (((counts | (ones & ~mask)) - ones) & highest) != 0;
+    if (large || zero) return false;
+    *total += spread(counts, sketch->counts + *at + skip);
+    *at += skip + run;
+    bytes_peeked(in, 2 + run);
+    return true;
+}
+
+/* The counts of a run that are small, eight at a time; how many were read. */
+static uint64_t decode_small(uint32_t *counts, uint64_t run, bytes_t *in, uint64_t *total) {
+    uint64_t read = 0, word;
+    for (; run - read >= EIGHT && bytes_peek_u64(in, &word); read += EIGHT) {
+        if ((word & highest) != 0 || ((word - ones) & highest) != 0) break; /* one is large, or 0 */
+        *total += spread(word, counts + read);
+        bytes_peeked(in, EIGHT);
     }
+    return read;
+}
+
+static bool decode_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64_t *total) {
+    uint64_t skip, run, count;
+    if (!bytes_varint(in, &skip) || !bytes_varint(in, &run)) return false;
+    if (skip > sketch->buckets - *at || run > sketch->buckets - *at - skip || run == 0) return false;
+    *at += skip;
+    uint64_t small = decode_small(sketch->counts + *at, run, in, total);
+    for (*at += small, run -= small; run > 0; run--, ++*at) {
+        if (!bytes_varint(in, &count) || count == 0 || count > UINT32_MAX) return false;
+        *total += count; /* at most SKETCH_BUCKETS_MAX of 32 bits */
+        sketch->counts[*at] = (uint32_t)count;
+    }
+    return true;
+}
+
+static bool decode_buckets(sketch_t *sketch, bytes_t *in, uint64_t expected) {
+    uint64_t total = 0, at = 0;
+    bytes_t here = *in; /* in registers */
+    while (at < sketch->buckets)
+        if (!decode_short_run(sketch, &at, &here, &total) && !decode_run(sketch, &at, &here, &total)) return false;
+    *in = here;
     return total <= expected; /* less only where a full bucket stopped */
+}
+
+/* For its buckets, all 0. */
+static void make_room(sketch_t *sketch) {
+    if (sketch->buckets > sketch->capacity) {
+        free(sketch->counts);
+        sketch->capacity = sketch->buckets;
+        sketch->counts = memory_new(sketch->capacity, sizeof *sketch->counts);
+    } else if (sketch->buckets > 0) {
+        memset(sketch->counts, 0, sketch->buckets * sizeof *sketch->counts);
+    }
 }
 
 static bool decode_rest(sketch_t *sketch, bytes_t *in) {
@@ -47,20 +118,19 @@ static bool decode_rest(sketch_t *sketch, bytes_t *in) {
     if (offset < -8192 || offset > 8192 || buckets > SKETCH_BUCKETS_MAX) return false;
     sketch->offset = (int32_t)offset;
     sketch->buckets = (uint32_t)buckets;
-    if (buckets > 0) {
-        sketch->capacity = sketch->buckets;
-        sketch->counts = memory_new(sketch->capacity, sizeof *sketch->counts);
-    }
+    make_room(sketch);
     return decode_buckets(sketch, in, sketch->count - sketch->zeros);
 }
 
 bool sketch_decode(sketch_t *sketch, bytes_t *in) {
-    sketch_init(sketch);
+    sketch_clear(sketch);
     uint8_t flags;
     int64_t scale;
     if (!bytes_byte(in, &flags) || flags > 1 || !bytes_zigzag(in, &scale) || scale < SKETCH_SCALE_MIN ||
-        scale > SKETCH_SCALE_MAX || !bytes_varint(in, &sketch->count))
+        scale > SKETCH_SCALE_MAX || !bytes_varint(in, &sketch->count)) {
+        sketch_fini(sketch);
         return bytes_fail(in);
+    }
     sketch->coarse = flags == 1;
     sketch->scale = (int8_t)scale;
     if (sketch->count == 0 || decode_rest(sketch, in)) return true;

@@ -2,7 +2,7 @@
 
 #include "collector/store/traces.h"
 
-enum { STEPS = 3 };
+enum { STEPS = 4 };
 
 /* What a step is made of: statements, and the version that they lead to (its place in the list, counted from 2). The
  * SQL function trace_hash(id) is there for them. */
@@ -32,6 +32,18 @@ static const char *const steps[STEPS] = {
     "CREATE TABLE chunk(resolution INTEGER, entity INTEGER, span INTEGER, bytes BLOB NOT NULL,"
     " PRIMARY KEY(resolution, entity, span)) WITHOUT ROWID;"
     "CREATE INDEX chunk_span ON chunk(resolution, span);",
+    /* 4 -> 5: frames and chunks found by an index, instead of ordered by their keys (schema.c). */
+    "CREATE TABLE frame2(resolution INTEGER NOT NULL, bucket INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " PRIMARY KEY(resolution, bucket));"
+    "INSERT INTO frame2 SELECT resolution, bucket, bytes FROM frame ORDER BY resolution, bucket;"
+    "DROP TABLE frame;"
+    "ALTER TABLE frame2 RENAME TO frame;"
+    "CREATE TABLE chunk2(resolution INTEGER NOT NULL, entity INTEGER NOT NULL, span INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY(resolution, entity, span));"
+    "INSERT INTO chunk2 SELECT resolution, entity, span, bytes FROM chunk ORDER BY resolution, span, entity;"
+    "DROP TABLE chunk;"
+    "ALTER TABLE chunk2 RENAME TO chunk;"
+    "CREATE INDEX chunk_span ON chunk(resolution, span, entity);",
 };
 
 static void sql_trace_hash(sqlite3_context *context, int count, sqlite3_value **values) {

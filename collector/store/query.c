@@ -11,6 +11,7 @@ query_t *query_open(const char *sqlite_path) {
     query_t *query = memory_new(1, sizeof *query);
     names_init(&query->names, UINT32_MAX, &query->counters);
     query->entity_count = 1;
+    cell_init(&query->cell);
     err_t err = sql_open(sqlite_path, SQLITE_OPEN_READONLY, &query->db);
     if (err == ERR_OK) (void)sqlite3_busy_timeout(query->db, BUSY_WAIT_MS);
     if (err == ERR_OK) err = schema_check(query->db);
@@ -26,6 +27,7 @@ void query_close(query_t *query) {
     names_fini(&query->names);
     free(query->entities);
     for (size_t i = 0; i < 2; i++) buffer_fini(&query->scratch[i]);
+    cell_fini(&query->cell);
     free(query);
 }
 

@@ -155,14 +155,11 @@ err_t query_stored_frames(query_t *query, int resolution, int64_t from, int64_t 
 
 static bool give_cell(query_t *query, const frame_t *frame, uint32_t at, int64_t bucket, query_cell_fn *give,
                       void *context) {
-    cell_t cell;
-    if (frame_cell(frame, at, &cell) != ERR_OK) {
+    if (frame_cell_over(frame, at, &query->cell) != ERR_OK) {
         query->damaged++;
         return true;
     }
-    bool go_on = give(context, bucket, frame_entity(frame, at), &cell);
-    cell_fini(&cell);
-    return go_on;
+    return give(context, bucket, frame_entity(frame, at), &query->cell);
 }
 
 enum { FIND_INSTEAD_OF_WALK = 16 }; /* so few entities are looked up in a frame's index, more are met by walking it */

@@ -16,6 +16,7 @@ struct query {
     counters_t counters; /* of `names`; nobody asks */
     uint64_t damaged;
     buffer_t scratch[2];
+    cell_t cell; /* the last one read of a frame; its memory serves the next */
 };
 
 /* Begins a transaction unless one is open already; *own tells query_leave whether to end it. */

@@ -4,22 +4,25 @@
 
 #include <stdio.h>
 
-/* Version 4. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
+/* Version 5. Numbers are 64-bit; times are nanoseconds since 1970; ids of names and entities are those of the shard.
  *
  * A trace has one row, appended in order of arrival (`key`), so that new rows fill the last page and the time index
  * grows at its end. Only the index over `hash` (XXH3 of the id) is hit at random, and it is small: 16 bytes an entry,
- * against the 150 of a table that is ordered by trace id (version 1). `services` and `blocks`: see tracerow.h. */
+ * against the 150 of a table that is ordered by trace id (version 1). `services` and `blocks`: see tracerow.h.
+ *
+ * Frames and chunks are found by an index beside the table: in a table ordered by its key (WITHOUT ROWID, up to version
+ * 4) SQLite reads the whole row, 200 KB of a large mesh's minute, for every key that it compares on its way. */
 static const char tables[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE state(name TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE name(id INTEGER PRIMARY KEY, text TEXT NOT NULL);"
     "CREATE TABLE entity(id INTEGER PRIMARY KEY, kind, observer, protocol, service, caller, version, zone, instance,"
     " operation);"
-    "CREATE TABLE frame(resolution INTEGER, bucket INTEGER, bytes BLOB NOT NULL, PRIMARY KEY(resolution, bucket))"
-    " WITHOUT ROWID;"
-    "CREATE TABLE chunk(resolution INTEGER, entity INTEGER, span INTEGER, bytes BLOB NOT NULL,"
-    " PRIMARY KEY(resolution, entity, span)) WITHOUT ROWID;"
-    "CREATE INDEX chunk_span ON chunk(resolution, span);"
+    "CREATE TABLE frame(resolution INTEGER NOT NULL, bucket INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " PRIMARY KEY(resolution, bucket));"
+    "CREATE TABLE chunk(resolution INTEGER NOT NULL, entity INTEGER NOT NULL, span INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY(resolution, entity, span));"
+    "CREATE INDEX chunk_span ON chunk(resolution, span, entity);"
     "CREATE TABLE span_block(id INTEGER PRIMARY KEY, start_ns, end_ns, spans, raw_bytes, bytes BLOB NOT NULL);"
     "CREATE INDEX span_block_end ON span_block(end_ns);"
     "CREATE TABLE trace(key INTEGER PRIMARY KEY, hash INTEGER NOT NULL, id BLOB NOT NULL, start_ns INTEGER NOT NULL,"

@@ -5,7 +5,7 @@
 #include "collector/store/sql.h"
 
 enum {
-    SCHEMA_VERSION = 4,
+    SCHEMA_VERSION = 5,
     SCHEMA_APPLICATION = 0x53454953 /* PRAGMA application_id: "SEIS" */
 };
 
