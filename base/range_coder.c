@@ -1,32 +1,14 @@
 #include "base/range_coder.h"
 
-#define RANGE_MIN (UINT32_C(1) << 24)
-
 enum {
-    PROBABILITY_BITS = 16,
-    PROBABILITY_MIN = 48, /* keeps both outcomes possible */
-    LEARNED = 30,         /* so many decisions are averaged evenly, then older ones fade */
-    RAW_BITS = 16,        /* at once: leaves the range 8 bits */
+    RAW_BITS = 16, /* at once: leaves the range 8 bits */
     FLUSH_BYTES = 4
 };
 
 /* 65536 / (n + 1.5): how far the n-th decision moves the probability. */
-static const uint16_t steps[LEARNED] = {43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710, 6899, 6242,
-                                        5699,  5243,  4855,  4520,  4228,  3972,  3745, 3542, 3361, 3197,
-                                        3048,  2913,  2789,  2675,  2570,  2473,  2383, 2300, 2222, 2149};
-
-static uint32_t zero_of(const range_bit_t *model) {
-    return model->more ^ 0x8000u; /* adds 1/2, modulo 65,536 */
-}
-
-static void learn(range_bit_t *model, bool bit) {
-    uint32_t step = model->seen < LEARNED ? steps[model->seen] : steps[LEARNED - 1];
-    if (model->seen < LEARNED) model->seen++;
-    int32_t target = bit ? PROBABILITY_MIN : (1 << PROBABILITY_BITS) - PROBABILITY_MIN;
-    int32_t zero = (int32_t)zero_of(model);
-    zero += (int32_t)((int64_t)(target - zero) * (int64_t)step / (1 << PROBABILITY_BITS));
-    model->more = (uint16_t)(zero - 0x8000);
-}
+const uint16_t range_steps[RANGE_LEARNED] = {43691, 26214, 18725, 14564, 11916, 10082, 8738, 7710, 6899, 6242,
+                                             5699,  5243,  4855,  4520,  4228,  3972,  3745, 3542, 3361, 3197,
+                                             3048,  2913,  2789,  2675,  2570,  2473,  2383, 2300, 2222, 2149};
 
 /* --- writing --- */
 
@@ -56,14 +38,14 @@ static void normalise(range_encoder_t *encoder) {
 }
 
 void range_put_bit(range_encoder_t *encoder, range_bit_t *model, bool bit) {
-    uint32_t bound = (encoder->range >> PROBABILITY_BITS) * zero_of(model);
+    uint32_t bound = (encoder->range >> RANGE_PROBABILITY_BITS) * range_zero_of(model);
     if (bit) {
         encoder->low += bound;
         encoder->range -= bound;
     } else {
         encoder->range = bound;
     }
-    learn(model, bit);
+    range_learn(model, bit);
     normalise(encoder);
 }
 
@@ -107,37 +89,10 @@ void range_finish(range_encoder_t *encoder) {
 
 /* --- reading --- */
 
-static uint8_t next_byte(range_decoder_t *decoder) {
-    if (decoder->at < decoder->bytes.len) return decoder->bytes.data[decoder->at++];
-    decoder->missing++;
-    return 0;
-}
-
 range_decoder_t range_decoder(slice_t bytes) {
     range_decoder_t decoder = {.bytes = bytes, .range = UINT32_MAX};
-    for (int i = 0; i < FLUSH_BYTES; i++) decoder.code = decoder.code << 8 | next_byte(&decoder);
+    for (int i = 0; i < FLUSH_BYTES; i++) decoder.code = decoder.code << 8 | range_next_byte(&decoder);
     return decoder;
-}
-
-static void refill(range_decoder_t *decoder) {
-    while (decoder->range < RANGE_MIN) {
-        decoder->range <<= 8;
-        decoder->code = decoder->code << 8 | next_byte(decoder);
-    }
-}
-
-bool range_get_bit(range_decoder_t *decoder, range_bit_t *model) {
-    uint32_t bound = (decoder->range >> PROBABILITY_BITS) * zero_of(model);
-    bool bit = decoder->code >= bound;
-    if (bit) {
-        decoder->code -= bound;
-        decoder->range -= bound;
-    } else {
-        decoder->range = bound;
-    }
-    learn(model, bit);
-    refill(decoder);
-    return bit;
 }
 
 uint64_t range_get_raw(range_decoder_t *decoder, unsigned bits) {
@@ -150,7 +105,7 @@ uint64_t range_get_raw(range_decoder_t *decoder, unsigned bits) {
         if (part >> now != 0) part = (1u << now) - 1; /* no encoder writes that */
         decoder->code -= part * decoder->range;
         value = value << now | part;
-        refill(decoder);
+        range_refill(decoder);
     }
     return value;
 }

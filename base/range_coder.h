@@ -56,10 +56,61 @@ void range_finish(range_encoder_t *encoder);
 
 /* Reading behind the end gives zeros, and range_done is false then. */
 range_decoder_t range_decoder(slice_t bytes);
-bool range_get_bit(range_decoder_t *decoder, range_bit_t *model);
+static inline bool range_get_bit(range_decoder_t *decoder, range_bit_t *model);
 uint64_t range_get_raw(range_decoder_t *decoder, unsigned bits);
 uint64_t range_get_number(range_decoder_t *decoder, range_number_t *model);
 int64_t range_get_signed(range_decoder_t *decoder, range_number_t *model);
 bool range_done(const range_decoder_t *decoder); /* all bytes were needed, and none more */
+
+/* --- inline: reading a chunk is mostly this --- */
+
+enum {
+    RANGE_PROBABILITY_BITS = 16,
+    RANGE_PROBABILITY_MIN = 48, /* keeps both outcomes possible */
+    RANGE_LEARNED = 30,         /* so many decisions are averaged evenly, then older ones fade */
+    RANGE_MIN = 1 << 24
+};
+
+extern const uint16_t range_steps[RANGE_LEARNED];
+
+static inline uint32_t range_zero_of(const range_bit_t *model) {
+    return model->more ^ 0x8000u; /* adds 1/2, modulo 65,536 */
+}
+
+static inline void range_learn(range_bit_t *model, bool bit) {
+    int32_t step = range_steps[model->seen < RANGE_LEARNED ? model->seen : RANGE_LEARNED - 1];
+    if (model->seen < RANGE_LEARNED) model->seen++;
+    int32_t target = bit ? RANGE_PROBABILITY_MIN : (1 << RANGE_PROBABILITY_BITS) - RANGE_PROBABILITY_MIN;
+    int32_t zero = (int32_t)range_zero_of(model);
+    zero += (int32_t)((int64_t)(target - zero) * step / (1 << RANGE_PROBABILITY_BITS));
+    model->more = (uint16_t)(zero - 0x8000);
+}
+
+static inline uint8_t range_next_byte(range_decoder_t *decoder) {
+    if (decoder->at < decoder->bytes.len) return decoder->bytes.data[decoder->at++];
+    decoder->missing++;
+    return 0;
+}
+
+static inline void range_refill(range_decoder_t *decoder) {
+    while (decoder->range < RANGE_MIN) {
+        decoder->range <<= 8;
+        decoder->code = decoder->code << 8 | range_next_byte(decoder);
+    }
+}
+
+static inline bool range_get_bit(range_decoder_t *decoder, range_bit_t *model) {
+    uint32_t bound = (decoder->range >> RANGE_PROBABILITY_BITS) * range_zero_of(model);
+    bool bit = decoder->code >= bound;
+    if (bit) {
+        decoder->code -= bound;
+        decoder->range -= bound;
+    } else {
+        decoder->range = bound;
+    }
+    range_learn(model, bit);
+    range_refill(decoder);
+    return bit;
+}
 
 #endif

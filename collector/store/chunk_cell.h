@@ -97,11 +97,6 @@ static inline int64_t code_signed(chunk_coder_t *coder, range_number_t *model, i
     range_put_signed(coder->encoder, model, value);
     return value;
 }
-static inline bool code_bit(chunk_coder_t *coder, range_bit_t *model, bool bit) {
-    if (coder->decoder != NULL) return range_get_bit(coder->decoder, model);
-    range_put_bit(coder->encoder, model, bit);
-    return bit;
-}
 static inline uint64_t code_raw(chunk_coder_t *coder, uint64_t value, unsigned bits) {
     if (coder->decoder != NULL) return range_get_raw(coder->decoder, bits);
     range_put_raw(coder->encoder, value, bits);

@@ -67,34 +67,56 @@ static void remember(chunk_sketch_t *series, const sketch_t *sketch) {
     if (top > series->top) series->top = top;
 }
 
-/* --- buckets --- */
+/* --- buckets: most of the work. `decoder` is a copy of the coder's, for registers to hold; NULL when writing --- */
 
-static uint64_t code_unary(chunk_coder_t *coder, chunk_sketch_t *series, int context, uint64_t count) {
-    for (unsigned i = 0; i < CHUNK_UNARY; i++)
-        if (!code_bit(coder, &series->unary[context][i], count > i)) return i;
-    return CHUNK_UNARY + code_number(coder, &series->numbers[SKETCH_LARGE], count - CHUNK_UNARY);
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE bool code_bit(chunk_coder_t *coder, range_decoder_t *decoder, range_bit_t *model, bool bit) {
+    if (decoder != NULL) return range_get_bit(decoder, model);
+    range_put_bit(coder->encoder, model, bit);
+    return bit;
 }
 
-static uint64_t code_bucket(chunk_coder_t *coder, chunk_sketch_t *series, uint64_t count, uint64_t left,
-                            uint64_t weight, uint64_t total) {
+/* code_near, which knows the coder's own decoder only. */
+INLINE uint64_t code_seldom(chunk_coder_t *coder, range_decoder_t *decoder, range_number_t *model, uint64_t value,
+                            uint64_t expected) {
+    if (decoder != NULL) *coder->decoder = *decoder;
+    value = code_near(coder, model, value, expected);
+    if (decoder != NULL) *decoder = *coder->decoder;
+    return value;
+}
+
+INLINE uint64_t code_unary(chunk_coder_t *coder, range_decoder_t *decoder, chunk_sketch_t *series, int context,
+                           uint64_t count) {
+    for (unsigned i = 0; i < CHUNK_UNARY; i++)
+        if (!code_bit(coder, decoder, &series->unary[context][i], count > i)) return i;
+    if (decoder != NULL) *coder->decoder = *decoder;
+    count = CHUNK_UNARY + code_number(coder, &series->numbers[SKETCH_LARGE], count - CHUNK_UNARY);
+    if (decoder != NULL) *decoder = *coder->decoder;
+    return count;
+}
+
+INLINE uint64_t code_bucket(chunk_coder_t *coder, range_decoder_t *decoder, chunk_sketch_t *series, uint64_t count,
+                            uint64_t left, uint64_t weight, uint64_t total) {
     int context = quarters(left) + quarters(weight) - quarters(total) + CHUNK_EXPECTED_ONE;
     if (context < 0) context = 0;
-    if (context < CHUNK_CONTEXTS) return code_unary(coder, series, context, count);
+    if (context < CHUNK_CONTEXTS) return code_unary(coder, decoder, series, context, count);
     int busy = (context - CHUNK_CONTEXTS) / QUARTERS;
     __extension__ typedef unsigned __int128 wide_t;
     uint64_t expected = (uint64_t)((wide_t)left * weight / total);
-    return code_near(coder, &series->busy[busy < CHUNK_BUSY ? busy : CHUNK_BUSY - 1], count, expected);
+    return code_seldom(coder, decoder, &series->busy[busy < CHUNK_BUSY ? busy : CHUNK_BUSY - 1], count, expected);
 }
 
 /* Buckets from `offset` on into coder->counts (they are there when writing); how many, 0 when that is no sketch. */
-static uint32_t code_buckets(chunk_coder_t *coder, chunk_sketch_t *series, const sketch_t *sketch, uint64_t left) {
+INLINE uint32_t code_buckets(chunk_coder_t *coder, range_decoder_t *decoder, chunk_sketch_t *series,
+                             const sketch_t *sketch, uint64_t left) {
     uint32_t known, i = 0;
     uint64_t total = weigh(coder, series, sketch->offset, sketch->scale, &known);
     int32_t room = (CHUNK_INDICES >> (SKETCH_SCALE_MAX - sketch->scale)) - 1 - sketch->offset;
     if (room > SKETCH_BUCKETS_MAX) room = SKETCH_BUCKETS_MAX;
     for (; left > 0 && (int32_t)i < room; i++) {
         uint64_t weight = i < known ? coder->weights[i] : 1;
-        uint64_t count = code_bucket(coder, series, coder->counts[i], left, weight, total);
+        uint64_t count = code_bucket(coder, decoder, series, coder->counts[i], left, weight, total);
         if (count > left || count > UINT32_MAX) return 0;
         coder->counts[i] = (uint32_t)count;
         left -= count;
@@ -103,14 +125,28 @@ static uint32_t code_buckets(chunk_coder_t *coder, chunk_sketch_t *series, const
     return left > 0 || coder->counts[0] == 0 ? 0 : i;
 }
 
+static uint32_t put_buckets(chunk_coder_t *coder, chunk_sketch_t *series, const sketch_t *sketch, uint64_t left) {
+    return code_buckets(coder, NULL, series, sketch, left);
+}
+
+static uint32_t get_buckets(chunk_coder_t *coder, chunk_sketch_t *series, const sketch_t *sketch, uint64_t left) {
+    range_decoder_t decoder = *coder->decoder;
+    uint32_t buckets = code_buckets(coder, &decoder, series, sketch, left);
+    *coder->decoder = decoder;
+    return buckets;
+}
+
 /* --- what the buckets say of the rest --- */
 
 static uint64_t expected_sum(const sketch_t *sketch) {
-    uint64_t sum = 0, low = sketch_bound_floor(sketch->offset, sketch->scale);
+    uint64_t sum = 0, low, high = 0;
+    uint32_t above = UINT32_MAX; /* the bucket that begins at `high` */
     for (uint32_t i = 0; i < sketch->buckets; i++) {
-        uint64_t high = sketch_bound_floor(sketch->offset + (int32_t)i + 1, sketch->scale);
+        if (sketch->counts[i] == 0) continue;
+        low = above == i ? high : sketch_bound_floor(sketch->offset + (int32_t)i, sketch->scale);
+        above = i + 1;
+        high = sketch_bound_floor(sketch->offset + (int32_t)above, sketch->scale);
         sum += sketch->counts[i] * (low + (high - low) / 2); /* modulo 2^64, as code_near */
-        low = high;
     }
     return sum;
 }
@@ -194,7 +230,8 @@ static bool code_distribution(chunk_coder_t *coder, chunk_sketch_t *series, sket
     if (offset < -1 || offset >= (CHUNK_INDICES >> (SKETCH_SCALE_MAX - sketch->scale)) - 1) return false;
     sketch->offset = (int32_t)offset;
     if (coder->encoder != NULL) memcpy(coder->counts, sketch->counts, sketch->buckets * sizeof *sketch->counts);
-    uint32_t buckets = code_buckets(coder, series, sketch, left);
+    uint32_t buckets =
+        coder->decoder != NULL ? get_buckets(coder, series, sketch, left) : put_buckets(coder, series, sketch, left);
     if (buckets == 0) return false;
     if (coder->decoder != NULL) set_buckets(coder, sketch, buckets);
     remember(series, sketch);
