@@ -239,8 +239,10 @@ static err_t load(web_request_t *request, const subject_t *subject, uint32_t ste
     err_t err = query_status(request->query, &status);
     if (err != ERR_OK) return err;
     series->event_ns = status.event_ns;
-    err = query_golden(request->query, request->start_ns, request->end_ns, step_s, &subject->filter, subject->groups,
-                       add_cell, series);
+    query_filter_t filter = subject->filter;
+    filter.no_client = true;
+    err = query_golden(request->query, request->start_ns, request->end_ns, step_s, &filter, subject->groups, add_cell,
+                       series);
     if (err != ERR_OK) return err;
     query_incidents_t ask = {
         .start_ns = request->start_ns, .end_ns = request->end_ns, .state = INCIDENTS_ALL, .limit = INCIDENTS_MAX};

@@ -78,7 +78,7 @@ static void take_chunk(check_t *check, sqlite3_stmt *row) {
     uint32_t count;
     const char *wrong = NULL;
     check->chunks++;
-    if (chunk_decode(sql_column(row, 3), items, &count) != ERR_OK) wrong = "it does not read back";
+    if (chunk_decode(sql_column(row, 3), CHUNK_WHOLE, items, &count) != ERR_OK) wrong = "it does not read back";
     if (wrong == NULL && (entity <= 0 || entity >= check->entities)) wrong = "there is no such entity";
     for (uint32_t i = 0; i < count; i++) {
         if (wrong == NULL && floor_div(items[i].bucket, CHUNK_BUCKETS) != span) wrong = "it belongs to another time";

@@ -34,10 +34,11 @@ static void sketch_series_init(chunk_sketch_t *series) {
     series->top = -1;
 }
 
-chunk_coder_t *chunk_coder_new(range_encoder_t *encoder, range_decoder_t *decoder) {
+chunk_coder_t *chunk_coder_new(chunk_stream_t stream, chunk_stream_t client) {
     chunk_coder_t *coder = memory_new(1, sizeof *coder);
-    coder->encoder = encoder;
-    coder->decoder = decoder;
+    coder->encoder = stream.encoder;
+    coder->decoder = stream.decoder;
+    coder->client = client;
     for (int i = 0; i < CHUNK_SKETCHES; i++) sketch_series_init(&coder->sketches[i]);
     coder->gauges = memory_new(CELL_GAUGES_MAX, sizeof *coder->gauges);
     return coder;
@@ -233,13 +234,25 @@ static uint64_t parts_of(const cell_t *cell) {
            (cell->gauge_count > 0 ? PART_GAUGES : 0u) | (cell->slow_count + cell->bad_count > 0 ? PART_EXEMPLARS : 0u);
 }
 
+/* The callers' sketch, in its own stream. */
+static bool code_client(chunk_coder_t *coder, sketch_t *sketch) {
+    chunk_stream_t here = {coder->encoder, coder->decoder};
+    if (coder->client.encoder == NULL && coder->client.decoder == NULL) return true; /* not wanted */
+    coder->encoder = coder->client.encoder;
+    coder->decoder = coder->client.decoder;
+    bool fine = chunk_sketch(coder, &coder->sketches[SKETCHES_CLIENT], sketch);
+    coder->encoder = here.encoder;
+    coder->decoder = here.decoder;
+    return fine;
+}
+
 bool chunk_cell(chunk_coder_t *coder, int64_t bucket, cell_t *cell) {
     uint64_t parts = chunk_number(coder, NUMBER_PARTS, parts_of(cell));
     if (parts >= PART_EXEMPLARS * 2) return false;
-    sketch_t *const sketches[CHUNK_SKETCHES] = {&cell->ok, &cell->failed, &cell->client};
-    for (int i = 0; i < CHUNK_SKETCHES; i++)
-        if ((parts & (uint64_t)PART_OK << i) != 0 && !chunk_sketch(coder, &coder->sketches[i], sketches[i]))
-            return false;
+    if ((parts & PART_OK) != 0 && !chunk_sketch(coder, &coder->sketches[SKETCHES_OK], &cell->ok)) return false;
+    if ((parts & PART_FAILED) != 0 && !chunk_sketch(coder, &coder->sketches[SKETCHES_FAILED], &cell->failed))
+        return false;
+    if ((parts & PART_CLIENT) != 0 && !code_client(coder, &cell->client)) return false;
     if ((parts & PART_COUNTS) != 0) code_counts(coder, cell);
     if ((parts & PART_GAUGES) != 0 && !code_gauges(coder, bucket, cell)) return false;
     return (parts & PART_EXEMPLARS) == 0 || code_exemplars(coder, cell);

@@ -43,8 +43,9 @@ enum {
     SKETCH_NUMBERS
 };
 
+enum { SKETCHES_OK, SKETCHES_FAILED, SKETCHES_CLIENT, CHUNK_SKETCHES };
+
 enum {
-    CHUNK_SKETCHES = 3,                     /* ok, failed, client */
     CHUNK_INDICES = 64 << SKETCH_SCALE_MAX, /* of buckets at the finest scale, from -1 */
     CHUNK_CONTEXTS = 52,
     CHUNK_EXPECTED_ONE = 40,
@@ -64,9 +65,16 @@ typedef struct {
     int32_t offset; /* of the last sketch, at the finest scale */
 } chunk_sketch_t;
 
+/* One of the two is NULL; both where a stream is not to be read. */
 typedef struct {
-    range_encoder_t *encoder; /* one of the two is NULL */
+    range_encoder_t *encoder;
     range_decoder_t *decoder;
+} chunk_stream_t;
+
+typedef struct {
+    range_encoder_t *encoder; /* of the stream at hand */
+    range_decoder_t *decoder;
+    chunk_stream_t client; /* where the callers' sketches are */
     range_number_t numbers[NUMBERS];
     chunk_sketch_t sketches[CHUNK_SKETCHES];
     uint64_t requests, request_bytes, response_bytes; /* of the cell before */
@@ -76,7 +84,8 @@ typedef struct {
     uint32_t weights[SKETCH_BUCKETS_MAX];
 } chunk_coder_t;
 
-chunk_coder_t *chunk_coder_new(range_encoder_t *encoder, range_decoder_t *decoder);
+/* `client` may be the same as `stream`. */
+chunk_coder_t *chunk_coder_new(chunk_stream_t stream, chunk_stream_t client);
 void chunk_coder_free(chunk_coder_t *coder);
 
 uint64_t chunk_number(chunk_coder_t *coder, chunk_number_t which, uint64_t value);

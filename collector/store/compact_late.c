@@ -16,7 +16,7 @@ static err_t get_chunk(compactor_t *compactor, int resolution, uint32_t entity, 
     (void)sqlite3_bind_int64(get, 2, entity);
     (void)sqlite3_bind_int64(get, 3, span);
     err = sql_row(get);
-    if (err == ERR_OK && chunk_decode(sql_column(get, 0), items, count) != ERR_OK)
+    if (err == ERR_OK && chunk_decode(sql_column(get, 0), CHUNK_WHOLE, items, count) != ERR_OK)
         counters_add(compactor->counters, COUNTER_STORE_DAMAGED, 1);
     (void)sqlite3_finalize(get);
     return err == ERR_NOT_FOUND ? ERR_OK : err;

@@ -146,6 +146,7 @@ void selection_init(selection_t *selection, const query_t *query, const query_fi
     selection->wanted = memory_new(query->entity_count, sizeof *selection->wanted);
     selection->ids = memory_new(query->entity_count, sizeof *selection->ids);
     selection->count = 0;
+    selection->parts = filter->no_client ? CHUNK_WITHOUT_CLIENT : CHUNK_WHOLE;
     for (uint32_t id = 1; id < query->entity_count; id++) {
         if (!query_matches(filter, &query->entities[id])) continue;
         selection->wanted[id] = true;
@@ -171,7 +172,7 @@ err_t query_entities(query_t *query, const query_filter_t *filter,
 
 /* --- status --- */
 
-static err_t first_frame(query_t *query, int64_t *first_ns) {
+err_t query_first_ns(query_t *query, int64_t *first_ns) {
     *first_ns = INT64_MIN;
     for (int r = 0; r < RESOLUTIONS; r++) {
         char text[192];
@@ -214,7 +215,7 @@ err_t query_status(query_t *query, query_status_t *status) {
         .spans = (uint64_t)meta->spans,
         .traces = (uint64_t)meta->traces,
     };
-    err = first_frame(query, &status->first_ns);
+    err = query_first_ns(query, &status->first_ns);
     if (err == ERR_OK) err = used_bytes(query, &status->bytes);
     if (err == ERR_OK) err = sql_number(query->db, "SELECT count(*) FROM span_block", 0, &blocks);
     status->span_blocks = (uint64_t)blocks;

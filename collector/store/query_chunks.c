@@ -24,7 +24,7 @@ typedef struct {
 static void give_chunk(visit_t *visit, uint32_t entity, slice_t bytes) {
     chunk_item_t items[CHUNK_BUCKETS];
     uint32_t count;
-    if (chunk_decode(bytes, items, &count) != ERR_OK) {
+    if (chunk_decode(bytes, visit->selection->parts, items, &count) != ERR_OK) {
         visit->query->damaged++;
         return;
     }
@@ -82,19 +82,18 @@ static err_t visit_span(visit_t *visit, int64_t span) {
 }
 
 /* The first span from `span` on that has chunks, or frames below the bound; INT64_MAX = none. */
-static err_t next_span(const visit_t *visit, int64_t span, int64_t *next) {
-    char text[256];
-    int step = (int)resolution_seconds[visit->resolution];
-    int64_t late;
-    (void)sqlite3_snprintf(sizeof text, text, "SELECT min(span) FROM chunk WHERE resolution=%d AND span>=%lld", step,
-                           (long long)span);
-    err_t err = sql_number(visit->query->db, text, INT64_MAX, next);
-    (void)sqlite3_snprintf(sizeof text, text,
-                           "SELECT min(bucket) FROM frame WHERE resolution=%d AND bucket>=%lld AND bucket<%lld", step,
-                           (long long)span * CHUNK_BUCKETS, (long long)visit->query->bounds.chunked[visit->resolution]);
-    if (err == ERR_OK) err = sql_number(visit->query->db, text, INT64_MAX, &late);
-    if (err == ERR_OK && late != INT64_MAX && floor_div(late, CHUNK_BUCKETS) < *next)
-        *next = floor_div(late, CHUNK_BUCKETS);
+static err_t next_span(const visit_t *visit, sqlite3_stmt *rows, int64_t span, int64_t *next) {
+    (void)sqlite3_bind_int64(rows, 1, resolution_seconds[visit->resolution]);
+    (void)sqlite3_bind_int64(rows, 2, span);
+    (void)sqlite3_bind_int64(rows, 3, span * CHUNK_BUCKETS);
+    (void)sqlite3_bind_int64(rows, 4, visit->query->bounds.chunked[visit->resolution]);
+    err_t err = sql_row(rows);
+    if (err == ERR_OK) {
+        *next = sqlite3_column_type(rows, 0) == SQLITE_NULL ? INT64_MAX : sqlite3_column_int64(rows, 0);
+        int64_t late = floor_div(sqlite3_column_int64(rows, 1), CHUNK_BUCKETS);
+        if (sqlite3_column_type(rows, 1) != SQLITE_NULL && late < *next) *next = late;
+    }
+    (void)sqlite3_reset(rows);
     return err;
 }
 
@@ -103,15 +102,22 @@ static err_t visit_range(visit_t *visit, int64_t from, int64_t to, err_t (*each)
     if (to > bound) to = bound;
     int64_t lowest = INT64_MIN / CHUNK_BUCKETS / 2, span = floor_div(from, CHUNK_BUCKETS);
     if (span < lowest) span = lowest;
-    err_t err = ERR_OK;
-    for (; from < to && !visit->stopped; span++) {
-        err = next_span(visit, span, &span);
+    if (from >= to) return ERR_OK;
+    sqlite3_stmt *next;
+    err_t err = sql_prepare(visit->query->db,
+                            "SELECT (SELECT min(span) FROM chunk WHERE resolution=?1 AND span>=?2), (SELECT min(bucket)"
+                            " FROM frame WHERE resolution=?1 AND bucket>=?3 AND bucket<?4)",
+                            &next);
+    if (err != ERR_OK) return err;
+    for (; !visit->stopped; span++) {
+        err = next_span(visit, next, span, &span);
         if (err != ERR_OK || span == INT64_MAX || span * CHUNK_BUCKETS >= to) break;
         visit->from = span * CHUNK_BUCKETS > from ? span * CHUNK_BUCKETS : from;
         visit->to = (span + 1) * CHUNK_BUCKETS < to ? (span + 1) * CHUNK_BUCKETS : to;
         err = each(visit, span);
         if (err != ERR_OK) break;
     }
+    (void)sqlite3_finalize(next);
     return err;
 }
 

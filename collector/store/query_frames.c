@@ -209,23 +209,20 @@ static err_t frames_cells(query_t *query, int r, int64_t from, int64_t to, const
 }
 
 typedef struct {
-    const query_t *query;
     int64_t step_ns;
-    bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell);
+    query_taker_fn *take;
     void *context;
     bool stopped;
 } walk_t;
 
 static bool walk_cell(void *context, int64_t bucket, uint32_t entity, cell_t *cell) {
     walk_t *walk = context;
-    walk->stopped = !walk->cell(walk->context, bucket * walk->step_ns, entity, &walk->query->entities[entity], cell);
+    walk->stopped = !walk->take(walk->context, bucket * walk->step_ns, entity, cell);
     return !walk->stopped;
 }
 
-err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
-                  bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key,
-                               const cell_t *cell),
-                  void *context) {
+err_t query_take_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
+                       query_taker_fn *take, void *context) {
     bool own;
     err_t err = query_enter(query, &own);
     if (err != ERR_OK) return err;
@@ -235,7 +232,7 @@ err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t ste
         selection_t selection;
         selection_init(&selection, query, filter);
         int64_t seconds = resolution_seconds[r];
-        walk_t walk = {query, seconds * 1000000000, cell, context, false};
+        walk_t walk = {seconds * 1000000000, take, context, false};
         int64_t from = bucket_floor(start_ns, seconds), to = bucket_ceil(end_ns, seconds);
         err = query_chunks_sorted(query, r, from, to, &selection, walk_cell, &walk);
         if (err == ERR_OK && !walk.stopped) err = frames_cells(query, r, from, to, &selection, walk_cell, &walk);
@@ -243,6 +240,25 @@ err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t ste
     }
     query_leave(query, own);
     return err;
+}
+
+typedef struct {
+    const query_t *query;
+    bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell);
+    void *context;
+} lender_t;
+
+static bool lend_cell(void *context, int64_t start_ns, uint32_t entity, cell_t *cell) {
+    const lender_t *lender = context;
+    return lender->cell(lender->context, start_ns, entity, &lender->query->entities[entity], cell);
+}
+
+err_t query_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
+                  bool (*cell)(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key,
+                               const cell_t *cell),
+                  void *context) {
+    lender_t lender = {query, cell, context};
+    return query_take_cells(query, start_ns, end_ns, step_s, filter, lend_cell, &lender);
 }
 
 /* --- totals --- */
@@ -320,13 +336,13 @@ err_t query_totals(query_t *query, int64_t start_ns, int64_t end_ns, const query
     *count = 0;
     err_t err = query_enter(query, &own);
     if (err != ERR_OK) return err;
-    query_status_t status;
-    err = query_status(query, &status);
-    if (err == ERR_OK && status.first_ns > start_ns) start_ns = status.first_ns;
+    int64_t first_ns;
+    err = query_first_ns(query, &first_ns);
+    if (err == ERR_OK && first_ns > start_ns) start_ns = first_ns;
     selection_t selection;
     selection_init(&selection, query, filter);
     sums_t sums = {memory_new(query->entity_count, sizeof(cell_t *)), 0};
-    if (err == ERR_OK && status.first_ns != INT64_MIN)
+    if (err == ERR_OK && first_ns != INT64_MIN)
         err = sum_range(query, bucket_floor(start_ns, 10) * 10, bucket_ceil(end_ns, 10) * 10, &selection, &sums);
     *totals = take_sums(query, &sums);
     *count = sums.count;

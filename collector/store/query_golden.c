@@ -125,7 +125,9 @@ static void plan_fini(plan_t *plan) {
 
 typedef struct {
     const plan_t *plan;
-    cell_t *cells; /* by group: of the bucket at hand */
+    cell_t *cells;       /* by group: of the bucket at hand */
+    const cell_t **only; /* by group: its one cell up to now, lent and not added up yet; NULL = none */
+    bool lasting;        /* cells given outlive the bucket, so that they can be lent */
     bool *used;
     int64_t start_ns;
     bool any, stopped;
@@ -135,6 +137,7 @@ typedef struct {
 
 static void output_init(output_t *output) {
     output->cells = memory_new(output->plan->groups + 1u, sizeof *output->cells);
+    output->only = memory_new(output->plan->groups + 1u, sizeof *output->only);
     output->used = memory_new(output->plan->groups + 1u, sizeof *output->used);
 }
 
@@ -142,30 +145,44 @@ static void output_init(output_t *output) {
 static void output_flush(output_t *output) {
     for (uint32_t group = 0; output->any && group < output->plan->groups; group++) {
         if (!output->used[group]) continue;
-        cell_t *cell = &output->cells[group];
+        const cell_t *cell = output->only[group] != NULL ? output->only[group] : &output->cells[group];
         observer_t observer = output->plan->authorities[output->plan->group_subjects[group]];
         bool empty = cell->requests == 0 && cell->gauge_count == 0 && cell->retries == 0 && cell->client.count == 0;
         if (!empty && !output->stopped)
             output->stopped =
                 !output->golden(output->context, output->start_ns, output->plan->keys[group], observer, cell);
-        cell_fini(cell);
+        if (output->only[group] == NULL) cell_fini(&output->cells[group]);
+        output->only[group] = NULL;
         output->used[group] = false;
     }
     output->any = false;
 }
 
+/* Most groups have one cell of a bucket, which is shown as it is. */
+static bool output_lend(output_t *output, const member_t *member, observer_t authority, const cell_t *cell) {
+    bool lend = output->lasting && !output->used[member->group] && member->observer == authority;
+    if (lend) output->only[member->group] = cell;
+    return lend;
+}
+
 static void output_add(output_t *output, const member_t *member, const cell_t *cell) {
     cell_t *into = &output->cells[member->group];
-    if (!output->used[member->group]) cell_init(into);
-    output->used[member->group] = true;
-    output->any = true;
-    observer_merge(into, output->plan->authorities[member->subject], member->observer, cell);
+    const cell_t **only = &output->only[member->group];
+    observer_t authority = output->plan->authorities[member->subject];
+    bool lent = output_lend(output, member, authority, cell), first = !output->used[member->group];
+    output->used[member->group] = output->any = true;
+    if (lent) return;
+    if (first || *only != NULL) cell_init(into);
+    if (*only != NULL) cell_merge(into, *only);
+    *only = NULL;
+    observer_merge(into, authority, member->observer, cell);
 }
 
 static void output_fini(output_t *output) {
     output->stopped = true;
     output_flush(output);
     free(output->cells);
+    free(output->only);
     free(output->used);
 }
 
@@ -211,20 +228,16 @@ typedef struct {
 
 enum { READ_ENTITIES_MAX = 8, READ_CELLS_MAX = 4096 };
 
-static bool keep_read(void *context, int64_t start_ns, uint32_t entity, const entity_key_t *key, const cell_t *cell) {
+static bool keep_read(void *context, int64_t start_ns, uint32_t entity, cell_t *cell) {
     read_t *read = context;
-    (void)key;
     read->full = read->count == READ_CELLS_MAX;
     if (read->full) return false;
     if (read->count == read->capacity) {
         read->capacity = read->capacity == 0 ? 128 : read->capacity * 2;
         read->cells = memory_resize(read->cells, read->capacity * sizeof *read->cells);
     }
-    read_cell_t *kept = &read->cells[read->count++];
-    kept->start_ns = start_ns;
-    kept->entity = entity;
-    cell_init(&kept->cell);
-    cell_merge(&kept->cell, cell);
+    read->cells[read->count++] = (read_cell_t){start_ns, entity, *cell};
+    cell_init(cell);
     return true;
 }
 
@@ -242,11 +255,12 @@ static err_t read_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32
     for (uint32_t id = 1; id < query->entity_count; id++) entities += query_matches(filter, &query->entities[id]);
     read->full = entities > READ_ENTITIES_MAX;
     if (read->full) return ERR_OK;
-    err_t err = query_cells(query, start_ns, end_ns, step_s, filter, keep_read, read);
+    err_t err = query_take_cells(query, start_ns, end_ns, step_s, filter, keep_read, read);
     if (err != ERR_OK || read->full) read_fini(read);
     return err;
 }
 
+/* Requests only: they choose the authority. */
 static query_total_t *add_up(const query_t *query, const read_t *read, uint32_t *count) {
     query_total_t *totals = memory_new(READ_ENTITIES_MAX + 1, sizeof *totals);
     *count = 0;
@@ -258,7 +272,7 @@ static query_total_t *add_up(const query_t *query, const read_t *read, uint32_t 
             cell_init(&totals[at].cell);
             *count += 1;
         }
-        cell_merge(&totals[at].cell, &read->cells[i].cell);
+        totals[at].cell.requests += read->cells[i].cell.requests;
     }
     return totals;
 }
@@ -294,7 +308,7 @@ err_t query_golden(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t st
     if (err == ERR_OK) {
         plan_t plan;
         plan_init(&plan, query, totals, count, groups);
-        output_t output = {.plan = &plan, .golden = golden, .context = context};
+        output_t output = {.plan = &plan, .lasting = !read.full || !series, .golden = golden, .context = context};
         output_init(&output);
         if (series)
             err = give_series(query, start_ns, end_ns, step_s, filter, &read, &output);

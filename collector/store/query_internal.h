@@ -2,6 +2,7 @@
 #ifndef SEISMESH_STORE_QUERY_INTERNAL_H
 #define SEISMESH_STORE_QUERY_INTERNAL_H
 
+#include "collector/store/chunk.h"
 #include "collector/store/meta.h"
 #include "collector/store/query.h"
 
@@ -23,11 +24,15 @@ struct query {
 err_t query_enter(query_t *query, bool *own);
 void query_leave(query_t *query, bool own);
 
+/* When the first stored bucket begins; INT64_MIN when there is none. */
+err_t query_first_ns(query_t *query, int64_t *first_ns);
+
 /* Entities that match a filter, as a flag per id. */
 typedef struct {
     bool *wanted;  /* by entity id */
     uint32_t *ids; /* ascending */
     uint32_t count;
+    chunk_parts_t parts;
 } selection_t;
 
 void selection_init(selection_t *selection, const query_t *query, const query_filter_t *filter);
@@ -53,6 +58,11 @@ err_t query_chunks(query_t *query, int resolution, int64_t from, int64_t to, con
 /* The same in order of bucket, then entity, each once. */
 err_t query_chunks_sorted(query_t *query, int resolution, int64_t from, int64_t to, const selection_t *selection,
                           query_cell_fn *cell, void *context);
+
+/* query_cells for those who keep cells: the callback may take a cell's memory over, and leaves an initialised one. */
+typedef bool query_taker_fn(void *context, int64_t start_ns, uint32_t entity, cell_t *cell);
+err_t query_take_cells(query_t *query, int64_t start_ns, int64_t end_ns, uint32_t step_s, const query_filter_t *filter,
+                       query_taker_fn *take, void *context);
 
 /* 0, 1, 2 for a step of 10, 60, 3600 seconds; -1 for another. */
 int query_resolution(uint32_t step_s);

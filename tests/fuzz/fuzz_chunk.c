@@ -13,7 +13,7 @@ static void encode_again(chunk_item_t *items, uint32_t count) {
     uint32_t got;
     buffer_t first = {0}, second = {0};
     chunk_encode(items, count, &first);
-    if (chunk_decode(buffer_slice(&first), again, &got) != ERR_OK || got != count) abort();
+    if (chunk_decode(buffer_slice(&first), CHUNK_WHOLE, again, &got) != ERR_OK || got != count) abort();
     chunk_encode(again, got, &second);
     if (!slice_equal(buffer_slice(&first), buffer_slice(&second))) abort();
     chunk_free_items(again, got);
@@ -27,11 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(copy, data + 1, size - 1);
     uint32_t crc = crc32c(0, copy + 8, size - 9), count;
     if (data[0] != 0) {
-        memcpy(copy, "SMC1", 4);
+        memcpy(copy, data[0] % 2 == 0 ? "SMC1" : "SMC2", 4);
         memcpy(copy + 4, &crc, sizeof crc);
     }
     chunk_item_t items[CHUNK_BUCKETS];
-    if (chunk_decode(slice_of(copy, size - 1), items, &count) == ERR_OK) {
+    if (chunk_decode(slice_of(copy, size - 1), CHUNK_WHOLE, items, &count) == ERR_OK) {
         encode_again(items, count);
         for (uint32_t i = 0; i < count; i++) cell_coarsen(&items[i].cell);
         encode_again(items, count);

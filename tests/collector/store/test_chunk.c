@@ -31,7 +31,7 @@ TEST(every_series_reads_back_as_it_was) {
         uint32_t count = make_series(items, &seed), got;
         buffer_t bytes = {0};
         chunk_encode(items, count, &bytes);
-        CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), again, &got), ERR_OK);
+        CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), CHUNK_WHOLE, again, &got), ERR_OK);
         CHECK_EQUAL(got, count);
         if (got == count) check_same(items, again, count, first);
         buffer_t twice = {0};
@@ -127,42 +127,73 @@ TEST(one_wrong_bit_anywhere_is_found) {
     chunk_encode(items, count, &bytes);
     for (size_t bit = 0; bit < bytes.len * 8; bit += 1 + bit / 500) {
         bytes.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), again, &got), ERR_MALFORMED);
+        CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), CHUNK_WHOLE, again, &got), ERR_MALFORMED);
         CHECK_EQUAL(chunk_check(buffer_slice(&bytes)), ERR_MALFORMED);
         bytes.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     for (size_t len = 0; len < bytes.len; len += 1 + len / 50)
-        CHECK_EQUAL(chunk_decode(slice_of(bytes.data, len), again, &got), ERR_MALFORMED);
+        CHECK_EQUAL(chunk_decode(slice_of(bytes.data, len), CHUNK_WHOLE, again, &got), ERR_MALFORMED);
     chunk_free_items(items, count);
     buffer_fini(&bytes);
 }
 
-/* tests/collector/store/golden/chunk_1.hex holds what this version writes; stores in the field are full of it. */
-static bool golden_bytes(buffer_t *out) {
-    FILE *file = fopen("tests/collector/store/golden/chunk_1.hex", "r");
+/* tests/collector/store/golden/chunk_2.hex holds what this version writes, chunk_1.hex what was written before; stores
+ * in the field are full of both. */
+static bool golden_bytes(const char *name, buffer_t *out) {
+    char path[80];
+    (void)snprintf(path, sizeof path, "tests/collector/store/golden/%s.hex", name);
+    FILE *file = fopen(path, "r");
     unsigned byte;
     while (file != NULL && fscanf(file, "%2x", &byte) == 1) buffer_byte(out, (uint8_t)byte);
     if (file != NULL) (void)fclose(file);
     return out->len > 0;
 }
 
-TEST(the_format_is_that_of_the_golden_file) {
-    uint64_t seed = 1;
-    chunk_item_t items[CHUNK_BUCKETS], again[CHUNK_BUCKETS];
-    uint32_t count = make_series(items, &seed), got;
-    for (uint32_t i = 12; i < count; i++) cell_fini(&items[i].cell);
-    count = 12;
-    buffer_t golden = {0}, bytes = {0};
-    chunk_encode(items, count, &bytes);
-    REQUIRE(golden_bytes(&golden));
-    CHECK(slice_equal(buffer_slice(&golden), buffer_slice(&bytes)));
-    CHECK_EQUAL(chunk_decode(buffer_slice(&golden), again, &got), ERR_OK);
+static void check_reads(const buffer_t *golden, const chunk_item_t *items, uint32_t count) {
+    chunk_item_t again[CHUNK_BUCKETS];
+    uint32_t got;
+    CHECK_EQUAL(chunk_decode(buffer_slice(golden), CHUNK_WHOLE, again, &got), ERR_OK);
     CHECK_EQUAL(got, count);
     if (got == count) check_same(items, again, count, 1);
     chunk_free_items(again, got);
+}
+
+TEST(the_format_is_that_of_the_golden_file_and_the_older_one_is_read) {
+    uint64_t seed = 1;
+    chunk_item_t items[CHUNK_BUCKETS];
+    uint32_t count = make_series(items, &seed);
+    for (uint32_t i = 12; i < count; i++) cell_fini(&items[i].cell);
+    count = 12;
+    buffer_t golden = {0}, older = {0}, bytes = {0};
+    chunk_encode(items, count, &bytes);
+    REQUIRE(golden_bytes("chunk_2", &golden) && golden_bytes("chunk_1", &older));
+    CHECK(slice_equal(buffer_slice(&golden), buffer_slice(&bytes)));
+    check_reads(&golden, items, count);
+    check_reads(&older, items, count);
     chunk_free_items(items, count);
     buffer_fini(&golden);
+    buffer_fini(&older);
     buffer_fini(&bytes);
+}
+
+TEST(without_the_callers_sketches_all_else_reads_back) {
+    for (uint64_t first = 1; first <= SERIES; first++) {
+        uint64_t seed = first;
+        chunk_item_t items[CHUNK_BUCKETS], again[CHUNK_BUCKETS];
+        uint32_t count = make_series(items, &seed), got;
+        buffer_t bytes = {0};
+        chunk_encode(items, count, &bytes);
+        CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), CHUNK_WITHOUT_CLIENT, again, &got), ERR_OK);
+        CHECK_EQUAL(got, count);
+        for (uint32_t i = 0; i < count; i++) {
+            sketch_fini(&items[i].cell.client);
+            CHECK_EQUAL(again[i].cell.client.count, 0);
+        }
+        if (got == count) check_same(items, again, count, first);
+        chunk_free_items(again, got);
+        chunk_free_items(items, count);
+        buffer_fini(&bytes);
+    }
 }
 
 TEST(the_range_coder_gives_back_what_it_was_given) {
@@ -197,5 +228,7 @@ TEST_MAIN(TEST_CASE(every_series_reads_back_as_it_was),
           TEST_CASE(a_coarse_cell_of_a_steady_service_takes_at_most_40_bytes),
           TEST_CASE(coarsening_before_a_merge_after_it_or_both_gives_the_same_bits),
           TEST_CASE(coarse_quantiles_are_within_the_error_that_they_declare),
-          TEST_CASE(one_wrong_bit_anywhere_is_found), TEST_CASE(the_format_is_that_of_the_golden_file),
+          TEST_CASE(one_wrong_bit_anywhere_is_found),
+          TEST_CASE(the_format_is_that_of_the_golden_file_and_the_older_one_is_read),
+          TEST_CASE(without_the_callers_sketches_all_else_reads_back),
           TEST_CASE(the_range_coder_gives_back_what_it_was_given))
