@@ -67,6 +67,7 @@ static const rule_t rules[] = {
     {.path = "limits.request_bytes", .low = KIB, .high = GIB}, /* a journal record holds 1 GiB at most */
     {.path = "limits.intake_bytes", .low = MIB, .high = 1024 * GIB},
     {.path = "limits.queue_bytes", .low = MIB, .high = 1024 * GIB},
+    {.path = "limits.pending_bytes", .low = MIB, .high = 1024 * GIB},
     {.path = "limits.connections", .low = 1, .high = 1e6},
     {.path = "limits.names", .low = 100, .high = 1e8},
     {.path = "limits.entities", .low = 100, .high = 1e8},

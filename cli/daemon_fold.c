@@ -172,8 +172,8 @@ void *daemon_fold_thread(void *context) {
     schedule_t schedule = {.handed = daemon->folded, .last_ns = last_record, .tried_ns = last_record};
     for (bool more = true; more;) {
         /* While the store cannot take what was collected, the rest waits in the journal. As much again may be on its
-         * way to the disk: with half of it acknowledgements at full load took five times as long. */
-        bool crowded = store_pending_bytes(daemon->store) > daemon->config->queue_bytes;
+         * way to the disk. */
+        bool crowded = store_pending_bytes(daemon->store) > daemon->config->pending_bytes;
         daemon->refused = !cluster_turn(&daemon->cluster);
         if (daemon->refused)
             more = !daemon->stopping && usleep(100000) == 0;

@@ -3,12 +3,12 @@
 #include "base/memory.h"
 #include "collector/rollup/frame.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static void free_blocks(job_t *job) {
-    for (uint32_t i = 0; i < job->block_count; i++) buffer_fini(&job->blocks[i].raw);
+    for (uint32_t i = 0; i < job->block_count; i++) packed_block_free(job->blocks[i]);
     job->block_count = 0;
-    job->block_bytes = 0;
 }
 
 void job_fini(job_t *job) {
@@ -36,7 +36,10 @@ void job_clear(job_t *job) {
 }
 
 size_t job_bytes(const job_t *job) {
-    return traces_bytes(&job->traces) + job->block_bytes + job->event_count * sizeof *job->events + job->text.len;
+    size_t bytes = traces_bytes(&job->traces) + job->event_count * sizeof *job->events + job->text.len;
+    for (uint32_t i = 0; i < job->block_count; i++)
+        bytes += atomic_load_explicit(&job->blocks[i]->bytes, memory_order_relaxed);
+    return bytes;
 }
 
 /* Room for one more item in an array that grows by doubling. */
@@ -46,10 +49,9 @@ static void *grow(void *items, uint32_t count, uint32_t *capacity, size_t size) 
     return memory_resize(items, *capacity * size);
 }
 
-void job_add_block(job_t *job, const job_block_t *block) {
-    job->blocks = grow(job->blocks, job->block_count, &job->block_capacity, sizeof *job->blocks);
-    job->blocks[job->block_count++] = *block;
-    job->block_bytes += block->raw.len;
+void job_add_block(job_t *job, packed_block_t *block) {
+    job->blocks = grow(job->blocks, job->block_count, &job->block_capacity, sizeof(packed_block_t *));
+    job->blocks[job->block_count++] = block;
 }
 
 static size_t add_text(job_t *job, const char *text) {

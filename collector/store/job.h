@@ -7,15 +7,8 @@
 #include "base/buffer.h"
 #include "collector/rollup/shard.h"
 #include "collector/store/meta.h"
+#include "collector/store/packer.h"
 #include "collector/store/traces.h"
-
-/* A span block that is being filled, or is full. */
-typedef struct {
-    int64_t id;
-    int64_t start_ns, end_ns; /* of its spans */
-    int64_t spans;
-    buffer_t raw;
-} job_block_t;
 
 /* Rows that the analyzer makes. Numbers, text, values and document are the columns, in this order. */
 typedef enum { EVENT_ANOMALY, EVENT_INCIDENT, EVENT_SUGGESTION, EVENT_KINDS } event_kind_t;
@@ -41,9 +34,8 @@ typedef struct {
 typedef struct {
     /* collected while folding */
     traces_t traces;
-    job_block_t *blocks; /* full ones */
+    packed_block_t **blocks; /* full ones, or on their way to be packed */
     uint32_t block_count, block_capacity;
-    size_t block_bytes;
     int64_t spans; /* added since the last checkpoint */
     job_event_t *events;
     uint32_t event_count, event_capacity;
@@ -51,7 +43,7 @@ typedef struct {
     /* added at the checkpoint */
     int64_t sequence; /* number of this checkpoint: tells whether it reached the disk */
     int64_t position, closed_before, event_ns;
-    job_block_t open; /* copy of the one that is being filled; written when open_changed */
+    open_block_t open; /* copy of the one that is being filled; written when open_changed */
     bool open_changed;
     uint32_t first_name, name_count;
     buffer_t names; /* NUL-terminated texts */
@@ -67,10 +59,10 @@ typedef struct {
 
 /* A zeroed job_t is an empty one. */
 void job_fini(job_t *job);
-void job_clear(job_t *job); /* keeps the memory, but that of span blocks */
-size_t job_bytes(const job_t *job);
+void job_clear(job_t *job);         /* keeps the memory, but that of span blocks */
+size_t job_bytes(const job_t *job); /* while it is collected */
 
-void job_add_block(job_t *job, const job_block_t *block); /* takes the memory of block->raw over */
+void job_add_block(job_t *job, packed_block_t *block); /* takes it over */
 void job_add_event(job_t *job, const job_event_t *event, const char *text, const char *document);
 void job_add_frame(job_t *job, bucket_t *bucket); /* encodes it */
 void job_add_state(job_t *job, const char *name, slice_t bytes);

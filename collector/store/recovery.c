@@ -53,13 +53,13 @@ static err_t take_frame(sqlite3_stmt *row, void *context) {
 }
 
 typedef struct {
-    job_block_t *open;
+    open_block_t *open;
     counters_t *counters;
 } take_block_t;
 
 static err_t take_block(sqlite3_stmt *row, void *context) {
     const take_block_t *to = context;
-    job_block_t *open = to->open;
+    open_block_t *open = to->open;
     if (spanblock_unpack(sql_column(row, 3), &open->raw) != ERR_OK) {
         counters_add(to->counters, COUNTER_STORE_DAMAGED, 1);
         open->id++; /* the damaged row stays as it is */
@@ -71,7 +71,7 @@ static err_t take_block(sqlite3_stmt *row, void *context) {
     return ERR_OK;
 }
 
-err_t recovery_load(sqlite3 *db, const meta_t *meta, shard_t *shard, job_block_t *open, counters_t *counters) {
+err_t recovery_load(sqlite3 *db, const meta_t *meta, shard_t *shard, open_block_t *open, counters_t *counters) {
     if (meta->closed_before != INT64_MIN) shard_close_before(shard, meta->closed_before);
     uint32_t limit = shard->names.limit;
     shard->names.limit = UINT32_MAX; /* what was known stays known, also under a smaller limit */

@@ -46,7 +46,7 @@ err_t schema_tune(sqlite3 *db) {
     (void)sqlite3_busy_timeout(db, 10000); /* first: another connection may be opening, too */
     /* The WAL is synced at every commit: what store_position() promises survives a power cut. */
     return sql_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-                        "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY;");
+                        "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;");
 }
 
 static err_t create(sqlite3 *db) {

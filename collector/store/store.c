@@ -20,9 +20,10 @@ struct store {
     sqlite3 *db; /* the folding thread's own: recovery */
     buffer_t state;
     writer_t *writer;
+    packer_t *packer;
     compaction_t *compaction; /* NULL: not wanted */
     job_t job;                /* being collected */
-    job_block_t open;         /* the span block that is being filled */
+    open_block_t open;        /* the span block that is being filled */
     bool open_changed;        /* since the last checkpoint */
     int64_t sequence;         /* of the last checkpoint handed over */
     uint32_t names_saved, entities_saved;
@@ -59,6 +60,7 @@ err_t store_open(const store_config_t *config, counters_t *counters, store_t **o
     store->open.id = meta.open_block;
     store->names_saved = 2; /* "" and "__overflow__" are in every names_t */
     store->entities_saved = 1;
+    store->packer = packer_new();
     store->writer = writer_new(&store->config, store->path, &meta, counters);
     if (config->compact)
         store->compaction = compaction_start(store->path, config->full_10s_s, config->retention_bytes, counters);
@@ -70,6 +72,7 @@ void store_close(store_t *store) {
     if (store->db != NULL) (void)sqlite3_close(store->db); /* before the writer's, which then copies the WAL */
     if (store->writer != NULL) (void)writer_wait(store->writer);
     if (store->compaction != NULL) compaction_stop(store->compaction); /* finds all that the last checkpoint closed */
+    if (store->packer != NULL) packer_free(store->packer);
     if (store->writer != NULL) writer_free(store->writer);
     if (store->lock >= 0) (void)close(store->lock);
     job_fini(&store->job);
@@ -126,8 +129,8 @@ size_t store_pending_bytes(const store_t *store) {
 
 static void start_block(store_t *store) {
     int64_t next = store->open.id + 1;
-    job_add_block(&store->job, &store->open);
-    store->open = (job_block_t){.id = next};
+    job_add_block(&store->job, packer_give(store->packer, &store->open));
+    store->open = (open_block_t){.id = next, .raw = store->open.raw};
 }
 
 void store_spans(store_t *store, slice_t body) {
@@ -145,7 +148,7 @@ void store_spans(store_t *store, slice_t body) {
 void store_span(store_t *store, const uint8_t trace_id[16], const uint8_t span_id[8], bool root, bool error,
                 uint32_t service, uint32_t operation, int64_t start_ns, int64_t end_ns) {
     if (!store->config.keep_spans) return;
-    job_block_t *block = &store->open;
+    open_block_t *block = &store->open;
     if (block->spans == 0 || start_ns < block->start_ns) block->start_ns = start_ns;
     if (block->spans == 0 || end_ns > block->end_ns) block->end_ns = end_ns;
     block->spans++;

@@ -96,12 +96,10 @@ static err_t write_states(connection_t *connection, const job_t *job) {
     return err;
 }
 
-static err_t write_block(connection_t *connection, const job_block_t *block) {
+static err_t write_block(connection_t *connection, const open_block_t *block, uint64_t raw_bytes,
+                         const buffer_t *packed) {
     sqlite3_stmt *put = connection->statements[PUT_BLOCK];
-    buffer_t *packed = &connection->scratch[0];
-    buffer_clear(packed);
-    spanblock_pack(buffer_slice(&block->raw), packed);
-    const int64_t columns[] = {block->id, block->start_ns, block->end_ns, block->spans, (int64_t)block->raw.len};
+    const int64_t columns[] = {block->id, block->start_ns, block->end_ns, block->spans, (int64_t)raw_bytes};
     for (int column = 0; column < 5; column++) (void)sqlite3_bind_int64(put, column + 1, columns[column]);
     (void)sqlite3_bind_blob64(put, 6, packed->data, packed->len, SQLITE_STATIC);
     return sql_run(put);
@@ -109,8 +107,17 @@ static err_t write_block(connection_t *connection, const job_block_t *block) {
 
 static err_t write_blocks(connection_t *connection, const job_t *job, meta_t *next) {
     err_t err = ERR_OK;
-    for (uint32_t i = 0; i < job->block_count && err == ERR_OK; i++) err = write_block(connection, &job->blocks[i]);
-    if (err == ERR_OK && job->open_changed) err = write_block(connection, &job->open);
+    for (uint32_t i = 0; i < job->block_count && err == ERR_OK; i++) {
+        packed_block_t *full = job->blocks[i];
+        packer_wait(full);
+        err = write_block(connection, &full->open, full->raw_bytes, &full->packed);
+    }
+    if (err == ERR_OK && job->open_changed) {
+        buffer_t *packed = &connection->scratch[0];
+        buffer_clear(packed);
+        spanblock_pack(buffer_slice(&job->open.raw), packed);
+        err = write_block(connection, &job->open, job->open.raw.len, packed);
+    }
     next->open_block = job->open.id;
     next->spans += job->spans;
     return err;
