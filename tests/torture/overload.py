@@ -14,9 +14,9 @@ def spans_per_second(said):
 
 def o1(bench):
     """The memory promised: what the server has for as many connections at full load on a fast disk, plus what may be in flight and wait:
-    not folded yet, collected, on the way to the disk."""
-    intake, queue = 32, 32
-    flags = ("--limits.intake_bytes", f"{intake}MiB", "--limits.queue_bytes", f"{queue}MiB")
+    collected, on the way to the disk."""
+    intake, pending = 32, 8
+    flags = ("--limits.intake_bytes", f"{intake}MiB", "--limits.pending_bytes", f"{pending}MiB", "--limits.queue_bytes", "32MiB")
     unloaded = bench.server("unloaded", *flags, faults=bench.faults("unloaded"))
     _, usual, _ = run(bench, unloaded, 0, bench.options.spans * 10, "--connections", 1000)
     unloaded.stop()
@@ -27,9 +27,9 @@ def o1(bench):
     began = time.monotonic()
     overloaded, peak, ledger = run(bench, server, SYNC_US, int(accepted * bench.options.seconds), "--rate",
                                              int(accepted * 10), "--connections", 1000, "--patience", 120)
-    took, cap = time.monotonic() - began, usual + intake + 3 * queue
+    took, cap = time.monotonic() - began, usual + intake + 2 * pending
     bench.claim("ten times as much as a slow disk takes: memory keeps within the caps plus 5 %", peak <= cap * 1.05,
-                f"{peak:.0f} MiB at most; {usual:.0f} at full load + {intake} in flight + 3 x {queue} waiting")
+                f"{peak:.0f} MiB at most; {usual:.0f} at full load + {intake} in flight + 2 x {pending} waiting")
     bench.claim("what is accepted is at least 95 % of what it takes unloaded", overloaded >= 0.95 * accepted / bench.options.slack,
                 f"{overloaded:,.0f} spans/s for {took:.0f} s, unloaded {accepted:,.0f}")
     bench.claim("refusals are retried in the end; nothing acknowledged is lost, nothing counted twice",
