@@ -1,5 +1,6 @@
 #include "collector/store/compaction.h"
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -170,6 +171,7 @@ static void finish(compaction_t *compaction) {
 /* Rests after each piece as long as the piece took: half a core at most, and whoever waits for the lock gets it. */
 static void *run(void *argument) {
     compaction_t *compaction = argument;
+    background_thread();
     (void)pthread_mutex_lock(&compaction->mutex);
     while (!compaction->stop) {
         (void)pthread_mutex_unlock(&compaction->mutex);

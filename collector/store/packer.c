@@ -1,5 +1,6 @@
 #include "collector/store/packer.h"
 
+#include "base/background.h"
 #include "base/memory.h"
 #include "collector/store/spanblock.h"
 
@@ -40,6 +41,7 @@ static void let_go(packer_t *packer, buffer_t *raw) {
 
 static void *run(void *argument) {
     packer_t *packer = argument;
+    background_thread();
     (void)pthread_mutex_lock(&packer->mutex);
     while (!packer->stop) {
         packed_block_t *block = packer->first;

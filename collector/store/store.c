@@ -122,7 +122,7 @@ uint64_t store_position(const store_t *store) {
 }
 
 size_t store_pending_bytes(const store_t *store) {
-    return job_bytes(&store->job) + store->open.raw.len;
+    return job_bytes(&store->job);
 }
 
 /* --- while folding --- */

@@ -69,8 +69,8 @@ void store_incident(store_t *store, uint64_t id, int64_t opened_ns, int64_t upda
 void store_suggestion(store_t *store, uint64_t id, uint64_t incident, int64_t created_ns, int64_t expires_ns,
                       const char *json);
 
-/* Bytes of spans, traces and events collected since the last checkpoint. When this outgrows what the caller can spare,
- * it makes a checkpoint, and, as long as that is refused, folds no further. */
+/* Bytes of full span blocks, traces and events collected since the last checkpoint: 0 behind one. When this outgrows
+ * what the caller can spare, it makes a checkpoint, and, as long as that is refused, folds no further. */
 size_t store_pending_bytes(const store_t *store);
 
 /* --- checkpoint --- */

@@ -1,5 +1,6 @@
 #include "collector/store/writer.h"
 
+#include "base/background.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "collector/store/retention.h"
@@ -70,6 +71,7 @@ static bool work(writer_t *writer) {
 
 static void *run(void *argument) {
     writer_t *writer = argument;
+    background_thread();
     (void)pthread_mutex_lock(&writer->mutex);
     while (!writer->stop || writer->status == WRITER_WORKING) {
         if (writer->status != WRITER_WORKING) {

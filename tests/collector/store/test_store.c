@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "tests/collector/store/support.h"
 
 #include <signal.h>
@@ -93,13 +94,14 @@ TEST(killed_at_random_instants_it_ends_in_the_same_state) {
     /* Spans are kept longer than the latest one is late: a trace that gets spans after its row has expired begins a new
      * row, and when it expired depends on where checkpoints fell. */
     a.retention_10s_s = b.retention_10s_s = 3600;
+    int64_t begun = clock_monotonic_ns(&clock_system);
     support_dump_t whole = undisturbed(&a, 400);
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = (uint64_t)time(NULL), took_us = (uint64_t)(clock_monotonic_ns(&clock_system) - begun) / 1000;
     (void)printf("seed %llu\n", (unsigned long long)seed);
     int kills = 0;
     for (int i = 0; i < 10; i++) {
         uint64_t every = 20 + test_random(&seed) % 300;
-        if (run_child(&b, every, (long)(test_random(&seed) % 250000))) break;
+        if (run_child(&b, every, (long)(test_random(&seed) % (took_us / 3 + 1)))) break;
         kills++;
     }
     CHECK(run_child(&b, 211, -1));
@@ -196,6 +198,19 @@ TEST(what_was_not_checkpointed_is_not_there) {
     support_remove(directory);
 }
 
+/* Whoever waits for less to be collected waits for ever otherwise. */
+TEST(behind_a_checkpoint_nothing_is_pending_though_a_block_is_open) {
+    char *directory = support_directory("pending");
+    store_config_t config = support_config(directory);
+    support_fold_t fold = {0};
+    CHECK(support_open(&fold, &config) == ERR_OK);
+    support_run(&fold, 100, 1000);
+    CHECK_EQUAL(support_checkpoint(&fold), ERR_OK);
+    CHECK_EQUAL(store_pending_bytes(fold.store), 0);
+    support_close(&fold);
+    support_remove(directory);
+}
+
 TEST(a_checkpoint_under_way_makes_the_next_one_busy) {
     char *directory = support_directory("twice");
     store_config_t config = support_config(directory);
@@ -225,4 +240,6 @@ TEST_MAIN(TEST_CASE(where_checkpoints_fall_makes_no_difference),
           TEST_CASE(killed_at_random_instants_it_ends_in_the_same_state),
           TEST_CASE(a_directory_in_use_is_refused_with_the_pid),
           TEST_CASE(foreign_directories_and_files_are_refused_and_left_alone),
-          TEST_CASE(what_was_not_checkpointed_is_not_there), TEST_CASE(a_checkpoint_under_way_makes_the_next_one_busy))
+          TEST_CASE(what_was_not_checkpointed_is_not_there),
+          TEST_CASE(behind_a_checkpoint_nothing_is_pending_though_a_block_is_open),
+          TEST_CASE(a_checkpoint_under_way_makes_the_next_one_busy))
