@@ -31,7 +31,7 @@
     X(bytes, intake_bytes, "limits.intake_bytes", "256MiB", "all request bodies in flight together")                   \
     X(bytes, queue_bytes, "limits.queue_bytes", "64MiB",                                                               \
       "journaled and not yet folded; beyond it senders are told to retry")                                             \
-    X(bytes, pending_bytes, "limits.pending_bytes", "6MiB",                                                           \
+    X(bytes, pending_bytes, "limits.pending_bytes", "6MiB",                                                            \
       "spans (compressed) and events collected for the store; beyond it a checkpoint is made before its time")         \
     X(count, connections, "limits.connections", "2000", "open connections per receiver")                               \
     X(count, scrape_targets, "limits.scrape_targets", "5000", "targets that are scraped; more are left out")           \

@@ -100,6 +100,7 @@ uint64_t cell_errors(const cell_t *cell);
 /* Canonical wire form (equal cells give equal bytes); layout in cell_codec.c. */
 void cell_encode(const cell_t *cell, buffer_t *out);
 bool cell_decode(cell_t *cell, bytes_t *in); /* initialises *cell; false on malformed bytes; then the cell is empty */
-bool cell_decode_over(cell_t *cell, bytes_t *in); /* the same over one that is initialised, whose memory is used again */
+bool cell_decode_over(cell_t *cell,
+                      bytes_t *in); /* the same over one that is initialised, whose memory is used again */
 
 #endif

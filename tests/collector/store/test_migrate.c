@@ -247,8 +247,7 @@ TEST(kill_9_within_a_migration_leaves_the_old_store_or_the_new_one) {
         int64_t version = number(db, "PRAGMA user_version");
         CHECK(version >= 2 && version <= SCHEMA_VERSION);
         CHECK_EQUAL(number(db, "SELECT value FROM meta WHERE key='schema_version'"), version);
-        CHECK_EQUAL(number(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'chunk%'"),
-                    version >= 4 ? 2 : 0);
+        CHECK_EQUAL(number(db, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'chunk%'"), version >= 4 ? 2 : 0);
         old += version < SCHEMA_VERSION;
         new += version == SCHEMA_VERSION;
         CHECK_EQUAL(schema_prepare(db, path, why, sizeof why), ERR_OK); /* and the next start brings it up */
