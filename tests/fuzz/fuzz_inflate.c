@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     if (len < 1) return 0;
     inflate_limits_t limits = {.output_bytes = LIMIT};
     buffer_t out = {0};
+    (void)coding_named(slice_of(data, len < 16 ? len : 16));
     err_t err = inflate_body((coding_t)(data[0] % 4), slice_of(data + 1, len - 1), &limits, &out);
     if (err == ERR_OK) assert(out.len <= LIMIT);
     assert(out.capacity <= 2 * LIMIT);

@@ -21,6 +21,10 @@ static bool has_group(slice_t message, int depth) {
     return false;
 }
 
+static void take_span(void *context, const folded_span_t *span) {
+    *(int64_t *)context = span->end_ns;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static dialect_set_t *dialects;
     static counters_t counters;
@@ -34,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fold_config_defaults(&config);
     config.pairing_spans = 64;
     config.shard.entities = 64;
-    fold_t *fold = fold_new(&config, dialects, &counters, (fold_sink_t){0});
+    int64_t end_ns;
+    fold_t *fold = fold_new(&config, dialects, &counters, (fold_sink_t){.context = &end_ns, .span = take_span});
     if (fold_record(fold, OTLP_TRACES, now, body) != ERR_OK) abort();
     fold_finish(fold);
     fold_free(fold);

@@ -47,7 +47,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memory_file_t file = {{.pread = memory_pread}, slice_of(data, size)};
-    uint64_t marked, all;
+    uint64_t marked, all, start;
+    char name[SEGMENT_NAME_BYTES + 1] = "", again[SEGMENT_NAME_BYTES + 1];
+    if (size > 0) memcpy(name, data, size < SEGMENT_NAME_BYTES ? size : SEGMENT_NAME_BYTES);
+    if (segment_name_read(name, &start)) {
+        segment_name(start, again);
+        if (strcmp(name, again) != 0) abort();
+    }
     (void)segment_header_read(file.bytes, START);
     uint64_t end = read_file(&file, true, UINT64_MAX, &marked);
     if (read_file(&file, false, marked, &all) != end || all != marked) abort();

@@ -11,8 +11,8 @@ static size_t route_count(void) {
     return count;
 }
 
-static void read_parameters(const target_t *target, uint8_t choice) {
-    web_request_t request = {.target = target, .route = &web_routes[choice % route_count()]};
+static void read_parameters(const target_t *target, const route_t *route) {
+    web_request_t request = {.target = target, .route = route};
     slice_t key, value;
     if (request_parameters(&request, INT64_C(1700000000) * NS_PER_S)) {
         if (request.start_ns > request.end_ns || request.limit == 0 || request.limit > LIST_LIMIT_MAX) abort();
@@ -42,9 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     target_t target;
     const char *why, *id, *allow;
     if (target_parse(slice_of(data + 1, len), &target, &why) == ERR_OK) {
-        (void)route_find("GET", &target, &id, &allow);
+        const route_t *route = route_find("GET", &target, &id, &allow);
         (void)route_find("POST", &target, &id, &allow);
-        read_parameters(&target, data[0]);
+        read_parameters(&target, route != NULL ? route : &web_routes[data[0] % route_count()]);
         target_fini(&target);
     }
     if (newline != NULL) read_body(slice_of(newline + 1, size - len - 2));
