@@ -1,5 +1,6 @@
 #include "collector/store/schema.h"
 
+#include "base/log.h"
 #include "collector/store/migrate.h"
 
 #include <stdio.h>
@@ -87,6 +88,9 @@ static err_t say(char *why, size_t size, err_t err, const char *path, const char
 
 static err_t upgrade(sqlite3 *db, const char *path, int64_t version, char *why, size_t why_size) {
     err_t err = ERR_OK;
+    if (version < SCHEMA_VERSION)
+        log_info("store: %s is brought from version %lld to %d, which copies its counts", path, (long long)version,
+                 SCHEMA_VERSION);
     for (int64_t at = version; at < SCHEMA_VERSION && err == ERR_OK; at++) err = migrate_step(db, (int)at);
     if (err != ERR_OK)
         (void)snprintf(why, why_size, "%s could not be brought from version %lld to %d (%s); it is as it was before",
