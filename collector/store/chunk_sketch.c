@@ -4,7 +4,7 @@
  * coded: for small ones a unary code whose decisions begin as a Poisson variable's would and learn from there, for
  * large ones the difference. The last bucket ends the sketch by itself: nothing is left to place. The cost comes within
  * some percent of what the distribution leaves open, 59 bytes where varints take 240 and zstd behind them 93 (two
- * sketches of 89 observations over 490 buckets, tests/bench/cells.c).
+ * sketches of 89 observations over 490 buckets).
  *
  * Sum, minimum and maximum are told from what the buckets say of them already. A sketch that does not fit the scheme
  * (a full bucket, a scale below 0) is coded as its wire form. */
