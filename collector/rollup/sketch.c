@@ -165,7 +165,7 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     }
 }
 
-/* Adds the buckets of `from` from `offset` of `into` on, of the same scale; no sum is beyond 32 bits. */
+/* For buckets of the same scale whose sums fit in 32 bits: no bump, so that many are added at a time. */
 static void add_buckets(uint32_t *restrict into, const uint32_t *restrict from, uint32_t buckets) {
     for (uint32_t i = 0; i < buckets; i++) into[i] += from[i];
 }

@@ -46,8 +46,8 @@ static uint64_t spread(uint64_t word, uint32_t counts[static EIGHT]) {
     return (((word & pairs) + (word >> 8 & pairs)) * UINT64_C(0x0001000100010001)) >> 48;
 }
 
-/* Some empty buckets and a short run of small counts behind them, as nearly all are, with no branch that depends on how
- * many. What is written behind the run is 0. False says only that it looks otherwise, and reads nothing. */
+/* Some empty buckets and a short run of small counts behind them, as in a sketch's tails, with no branch that depends
+ * on how many. What is written behind the run is 0. False says only that it looks otherwise, and reads nothing. */
 static bool decode_short_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64_t *total) {
     uint64_t word;
     if (!bytes_peek_u64(in, &word)) return false;

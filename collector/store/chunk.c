@@ -1,9 +1,9 @@
 /* Layout (little-endian): magic "SMC2", u32 CRC32C of all that follows, zigzag first bucket, varint number of cells
  * (1 to CHUNK_BUCKETS), varint length of the first of two streams of the range coder (base/range_coder.h), then both.
  * The first has for each cell the distance from the bucket before less one (the first: none), then the cell
- * (chunk_cell.c) but for its `client` sketch; the second has those, one behind the other, which few readers want and
- * which take as long to decode as all else. "SMC1", written until version 4 of the store, has no length and one stream
- * for all. Models begin anew with each chunk. */
+ * (chunk_cell.c) but for its `client` sketch; the second has those, one behind the other, which few readers want.
+ * "SMC1", written until version 4 of the store, has no length and one stream for all. Models begin anew with each
+ * chunk. */
 #include "collector/store/chunk.h"
 
 #include "base/crc32c.h"
@@ -107,13 +107,11 @@ err_t chunk_decode(slice_t bytes, chunk_parts_t parts, chunk_item_t items[CHUNK_
         !find_streams(&body, single, &stream, &apart))
         return ERR_MALFORMED;
     range_decoder_t decoder = range_decoder(stream), client = range_decoder(apart);
-    bool skip = parts == CHUNK_WITHOUT_CLIENT && !single;
-    chunk_coder_t *coder = chunk_coder_new((chunk_stream_t){NULL, &decoder}, (chunk_stream_t){NULL, single ? &decoder
-                                                                                                    : skip ? NULL
-                                                                                                           : &client});
+    range_decoder_t *clients = single ? &decoder : parts == CHUNK_WITHOUT_CLIENT ? NULL : &client;
+    chunk_coder_t *coder = chunk_coder_new((chunk_stream_t){NULL, &decoder}, (chunk_stream_t){NULL, clients});
     err = get_cells(coder, first, wanted, items, count);
     chunk_coder_free(coder);
-    bool client_done = single || skip || (any_client(items, *count) ? range_done(&client) : apart.len == 0);
+    bool client_done = clients != &client || (any_client(items, *count) ? range_done(&client) : apart.len == 0);
     if (err == ERR_OK && range_done(&decoder) && client_done) return ERR_OK;
     chunk_free_items(items, *count);
     *count = 0;

@@ -21,8 +21,8 @@ void chunk_encode(chunk_item_t *items, uint32_t count, buffer_t *out);
 err_t chunk_check(slice_t bytes);
 
 /* Decodes all cells; chunk_free_items is the caller's. ERR_MALFORMED: nothing was given. CHUNK_WITHOUT_CLIENT leaves
- * their `client` sketches empty where the chunk has them apart, which takes half of the time; whatever is wrong with
- * those is not seen then. */
+ * their `client` sketches empty where the chunk has them apart, and saves the time that they take; whatever is wrong
+ * with those is not seen then. */
 typedef enum { CHUNK_WHOLE, CHUNK_WITHOUT_CLIENT } chunk_parts_t;
 err_t chunk_decode(slice_t bytes, chunk_parts_t parts, chunk_item_t items[CHUNK_BUCKETS], uint32_t *count);
 void chunk_free_items(chunk_item_t *items, uint32_t count);

@@ -77,22 +77,22 @@ INLINE bool code_bit(chunk_coder_t *coder, range_decoder_t *decoder, range_bit_t
     return bit;
 }
 
-/* code_near, which knows the coder's own decoder only. */
-INLINE uint64_t code_seldom(chunk_coder_t *coder, range_decoder_t *decoder, range_number_t *model, uint64_t value,
-                            uint64_t expected) {
+/* Around what knows the coder's own decoder only, and comes seldom. */
+INLINE void put_back(chunk_coder_t *coder, const range_decoder_t *decoder) {
     if (decoder != NULL) *coder->decoder = *decoder;
-    value = code_near(coder, model, value, expected);
+}
+
+INLINE void take_again(const chunk_coder_t *coder, range_decoder_t *decoder) {
     if (decoder != NULL) *decoder = *coder->decoder;
-    return value;
 }
 
 INLINE uint64_t code_unary(chunk_coder_t *coder, range_decoder_t *decoder, chunk_sketch_t *series, int context,
                            uint64_t count) {
     for (unsigned i = 0; i < CHUNK_UNARY; i++)
         if (!code_bit(coder, decoder, &series->unary[context][i], count > i)) return i;
-    if (decoder != NULL) *coder->decoder = *decoder;
+    put_back(coder, decoder);
     count = CHUNK_UNARY + code_number(coder, &series->numbers[SKETCH_LARGE], count - CHUNK_UNARY);
-    if (decoder != NULL) *decoder = *coder->decoder;
+    take_again(coder, decoder);
     return count;
 }
 
@@ -104,7 +104,10 @@ INLINE uint64_t code_bucket(chunk_coder_t *coder, range_decoder_t *decoder, chun
     int busy = (context - CHUNK_CONTEXTS) / QUARTERS;
     __extension__ typedef unsigned __int128 wide_t;
     uint64_t expected = (uint64_t)((wide_t)left * weight / total);
-    return code_seldom(coder, decoder, &series->busy[busy < CHUNK_BUSY ? busy : CHUNK_BUSY - 1], count, expected);
+    put_back(coder, decoder);
+    count = code_near(coder, &series->busy[busy < CHUNK_BUSY ? busy : CHUNK_BUSY - 1], count, expected);
+    take_again(coder, decoder);
+    return count;
 }
 
 /* Buckets from `offset` on into coder->counts (they are there when writing); how many, 0 when that is no sketch. */

@@ -65,7 +65,7 @@ typedef struct {
     uint32_t kinds; /* bits 1u << ENTITY_…; 0 = all kinds */
     uint32_t service, caller, version, zone, instance, operation;
     uint32_t either; /* edges: this service is the caller or the callee; others: it is the service */
-    bool no_client;  /* nobody will look at the cells' `client`: it may be empty, and half of the time is saved */
+    bool no_client;  /* nobody will look at the cells' `client`: it may be empty, which saves time */
 } query_filter_t;
 
 static inline query_filter_t query_filter_any(uint32_t kinds) {

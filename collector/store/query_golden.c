@@ -158,20 +158,17 @@ static void output_flush(output_t *output) {
     output->any = false;
 }
 
-/* Most groups have one cell of a bucket, which is shown as it is. */
-static bool output_lend(output_t *output, const member_t *member, observer_t authority, const cell_t *cell) {
-    bool lend = output->lasting && !output->used[member->group] && member->observer == authority;
-    if (lend) output->only[member->group] = cell;
-    return lend;
-}
-
+/* Most groups have one cell of a bucket: where it lasts, it is lent and shown as it is. */
 static void output_add(output_t *output, const member_t *member, const cell_t *cell) {
     cell_t *into = &output->cells[member->group];
     const cell_t **only = &output->only[member->group];
     observer_t authority = output->plan->authorities[member->subject];
-    bool lent = output_lend(output, member, authority, cell), first = !output->used[member->group];
+    bool first = !output->used[member->group];
     output->used[member->group] = output->any = true;
-    if (lent) return;
+    if (first && output->lasting && member->observer == authority) {
+        *only = cell;
+        return;
+    }
     if (first || *only != NULL) cell_init(into);
     if (*only != NULL) cell_merge(into, *only);
     *only = NULL;

@@ -16,6 +16,13 @@ static uint32_t make_series(chunk_item_t *items, uint64_t *seed) {
     return count;
 }
 
+/* The series of a seed, and its chunk. */
+static uint32_t make_chunk(chunk_item_t *items, uint64_t seed, buffer_t *bytes) {
+    uint32_t count = make_series(items, &seed);
+    chunk_encode(items, count, bytes);
+    return count;
+}
+
 static void check_same(const chunk_item_t *a, const chunk_item_t *b, uint32_t count, uint64_t seed) {
     for (uint32_t i = 0; i < count; i++) {
         if (a[i].bucket == b[i].bucket && cells_equal(&a[i].cell, &b[i].cell)) continue;
@@ -26,11 +33,9 @@ static void check_same(const chunk_item_t *a, const chunk_item_t *b, uint32_t co
 
 TEST(every_series_reads_back_as_it_was) {
     for (uint64_t first = 1; first <= SERIES; first++) {
-        uint64_t seed = first;
         chunk_item_t items[CHUNK_BUCKETS], again[CHUNK_BUCKETS];
-        uint32_t count = make_series(items, &seed), got;
         buffer_t bytes = {0};
-        chunk_encode(items, count, &bytes);
+        uint32_t count = make_chunk(items, first, &bytes), got;
         CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), CHUNK_WHOLE, again, &got), ERR_OK);
         CHECK_EQUAL(got, count);
         if (got == count) check_same(items, again, count, first);
@@ -178,11 +183,9 @@ TEST(the_format_is_that_of_the_golden_file_and_the_older_one_is_read) {
 
 TEST(without_the_callers_sketches_all_else_reads_back) {
     for (uint64_t first = 1; first <= SERIES; first++) {
-        uint64_t seed = first;
         chunk_item_t items[CHUNK_BUCKETS], again[CHUNK_BUCKETS];
-        uint32_t count = make_series(items, &seed), got;
         buffer_t bytes = {0};
-        chunk_encode(items, count, &bytes);
+        uint32_t count = make_chunk(items, first, &bytes), got;
         CHECK_EQUAL(chunk_decode(buffer_slice(&bytes), CHUNK_WITHOUT_CLIENT, again, &got), ERR_OK);
         CHECK_EQUAL(got, count);
         for (uint32_t i = 0; i < count; i++) {

@@ -17,6 +17,16 @@ static void fill(open_block_t *block, int64_t id) {
     }
 }
 
+static void give_all(packer_t *packer, packed_block_t *full[static BLOCKS]) {
+    open_block_t open = {0};
+    for (int64_t id = 0; id < BLOCKS; id++) {
+        fill(&open, id);
+        full[id] = packer_give(packer, &open);
+        CHECK_EQUAL(open.raw.len, 0);
+    }
+    buffer_fini(&open.raw);
+}
+
 static bool unpacks_to(const packed_block_t *full, int64_t id) {
     open_block_t wanted = {0};
     buffer_t raw = {0};
@@ -31,12 +41,7 @@ static bool unpacks_to(const packed_block_t *full, int64_t id) {
 TEST(every_block_comes_back_packed_and_holds_less_than_before) {
     packer_t *packer = packer_new();
     packed_block_t *full[BLOCKS];
-    open_block_t open = {0};
-    for (int64_t id = 0; id < BLOCKS; id++) {
-        fill(&open, id);
-        full[id] = packer_give(packer, &open);
-        CHECK_EQUAL(open.raw.len, 0);
-    }
+    give_all(packer, full);
     for (int64_t id = BLOCKS; id-- > 0;) { /* in another order than given */
         packer_wait(full[id]);
         CHECK_EQUAL(full[id]->open.id, id);
@@ -46,24 +51,18 @@ TEST(every_block_comes_back_packed_and_holds_less_than_before) {
         CHECK(full[id]->open.raw.data == NULL);
         packed_block_free(full[id]);
     }
-    buffer_fini(&open.raw);
     packer_free(packer);
 }
 
 TEST(one_that_ends_early_leaves_blocks_to_be_freed) {
     packer_t *packer = packer_new();
     packed_block_t *full[BLOCKS];
-    open_block_t open = {0};
-    for (int64_t id = 0; id < BLOCKS; id++) {
-        fill(&open, id);
-        full[id] = packer_give(packer, &open);
-    }
+    give_all(packer, full);
     packer_free(packer);
     for (int64_t id = 0; id < BLOCKS; id++) {
         CHECK(full[id]->done ? unpacks_to(full[id], id) : full[id]->open.raw.len > 0);
         packed_block_free(full[id]);
     }
-    buffer_fini(&open.raw);
 }
 
 TEST_MAIN(TEST_CASE(every_block_comes_back_packed_and_holds_less_than_before),
