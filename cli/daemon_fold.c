@@ -141,15 +141,17 @@ typedef struct {
     int64_t last_ns, tried_ns;
 } schedule_t;
 
-/* Makes a checkpoint when it is time, or when more is collected than we want to hold. One that was refused is not tried
- * again at once: saving the state costs. */
+/* Makes a checkpoint when it is time, or when more is collected than we want to hold. None while the previous one is
+ * being written, and one that failed is not tried again at once: saving the state costs. */
 static void checkpoint_when_due(daemon_t *daemon, schedule_t *schedule, bool crowded) {
     const int64_t interval_ns = (int64_t)(daemon->config->checkpoint_s * 1e9), pause_ns = 100 * NS_PER_MS;
     int64_t now = clock_monotonic_ns(daemon->clock);
     if (daemon->folded == schedule->handed || now - schedule->tried_ns < pause_ns) return;
-    if (!crowded && now - schedule->last_ns < interval_ns) return;
-    schedule->tried_ns = now;
-    if (checkpoint(daemon) != ERR_OK) return;
+    if ((!crowded && now - schedule->last_ns < interval_ns) || store_busy(daemon->store)) return;
+    if (checkpoint(daemon) != ERR_OK) {
+        schedule->tried_ns = now;
+        return;
+    }
     schedule->handed = daemon->folded;
     schedule->last_ns = now;
 }

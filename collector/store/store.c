@@ -231,6 +231,10 @@ err_t store_checkpoint(store_t *store, shard_t *shard, uint64_t position, int64_
     return ERR_OK;
 }
 
+bool store_busy(store_t *store) {
+    return writer_status(store->writer) == WRITER_WORKING;
+}
+
 err_t store_flush(store_t *store) {
     return writer_wait(store->writer) == WRITER_FAILED ? ERR_IO : ERR_OK;
 }

@@ -88,6 +88,9 @@ typedef struct {
 err_t store_checkpoint(store_t *store, shard_t *shard, uint64_t position, int64_t closed_before, int64_t event_ns,
                        const store_state_t *states);
 
+/* Whether the previous checkpoint is still being written, so that the next would be refused. */
+bool store_busy(store_t *store);
+
 /* Waits until the writing thread is idle. ERR_IO when its last transaction failed (it is tried again by the next
  * checkpoint, with nothing lost). */
 err_t store_flush(store_t *store);
