@@ -8,12 +8,14 @@
 #include "collector/fold/points.h"
 #include "collector/fold/sighting.h"
 #include "collector/fold/status.h"
+#include "collector/rollup/sketch_explicit.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     fold_t *fold;
@@ -132,12 +134,15 @@ static bool count_value(const reader_t *r, uint64_t *count) {
 
 static void add_explicit(const reader_t *r, sketch_t *sketch) {
     const point_t *point = &r->point;
-    uint64_t low = 0;
-    for (uint32_t i = 0; i < point->increment.bucket_count; i++) {
-        uint64_t high = i < point->bound_count ? nanoseconds(point->bounds[i] * r->metric.scale) : UINT64_MAX;
-        sketch_add_range(sketch, low, high, point->buckets[i]);
-        low = high;
-    }
+    uint64_t chance = (point->id.low ^ (uint64_t)point->increment.time_ns) * UINT64_C(0x9E3779B97F4A7C15);
+    bool cumulative = r->metric.temporality == TEMPORALITY_CUMULATIVE;
+    sketch_add_explicit(sketch, &(explicit_histogram_t){.bounds = point->bounds,
+                                                        .bound_count = point->bound_count,
+                                                        .counts = point->buckets,
+                                                        .shape = cumulative ? point->told : point->buckets,
+                                                        .bucket_count = point->increment.bucket_count,
+                                                        .unit_ns = r->metric.scale * 1e9,
+                                                        .chance = chance});
 }
 
 static void add_exponential(const reader_t *r, sketch_t *sketch) {
@@ -382,6 +387,8 @@ static bool to_increment(reader_t *r) {
         drop(r, COUNTER_DROPPED_POINT_INVALID);
         return false;
     }
+    if (r->metric.type == METRIC_HISTOGRAM)
+        memcpy(r->point.told, r->point.buckets, increment->bucket_count * sizeof *r->point.told);
     return delta_cumulative(r->fold->delta, family, stream, increment, &r->since_ns);
 }
 

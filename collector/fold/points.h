@@ -39,6 +39,7 @@ typedef struct {
     roles_t roles; /* by the labels of the metric's rule */
     double bounds[DELTA_BUCKETS_MAX];
     uint64_t buckets[DELTA_BUCKETS_MAX];
+    uint64_t told[DELTA_BUCKETS_MAX]; /* of a cumulative explicit histogram: its buckets before delta_cumulative */
     struct {
         double quantile, value;
     } quantiles[POINT_QUANTILES_MAX];

@@ -131,7 +131,17 @@ void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t
         add_index(sketch, sketch_index(value, sketch->scale), count);
 }
 
-void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count) {
+/* How many of `count` lie in the first `i` of `bins`. */
+static uint64_t below(uint64_t count, uint64_t i, uint64_t bins, double steepness, double phase) {
+    if (i == bins) return count;
+    double share = fabs(steepness) < 1e-6 ? (double)i / (double)bins
+                                          : expm1(steepness * (double)i / (double)bins) / expm1(steepness);
+    double whole = floor((double)count * share + phase);
+    return whole >= (double)count ? count : (uint64_t)whole;
+}
+
+void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count, double steepness,
+                      double phase) {
     enum { RANGE_SCALE = 3 };
     if (count == 0) return;
     if (high_ns == UINT64_MAX || high_ns <= low_ns) high_ns = low_ns; /* unbounded above: all we know is "at least" */
@@ -150,10 +160,11 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     int shift = cover(sketch, first, last);
     first >>= shift;
     last >>= shift;
-    uint64_t bins = (uint64_t)(last - first) + 1, each = count / bins, rest = count % bins;
-    for (uint64_t i = 0; i < bins; i++) {
-        uint64_t extra = (i + 1) * rest / bins - i * rest / bins;
-        bump(&sketch->counts[(uint64_t)(first - sketch->offset) + i], each + extra);
+    uint64_t bins = (uint64_t)(last - first) + 1, before = 0;
+    for (uint64_t i = 0; i < bins && before < count; i++) {
+        uint64_t up_to = below(count, i + 1, bins, steepness, phase);
+        bump(&sketch->counts[(uint64_t)(first - sketch->offset) + i], up_to - before);
+        before = up_to;
     }
     while (sketch->buckets > 0 && sketch->counts[sketch->buckets - 1] == 0) sketch->buckets--;
     uint32_t empty = 0;

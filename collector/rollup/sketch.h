@@ -54,9 +54,12 @@ void sketch_add_sum(sketch_t *sketch, uint64_t sum_ns);
  * bucket's middle. */
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns);
 
-/* Adds `count` observations known only to lie in (low_ns, high_ns]; spread evenly over log-time, in whole numbers, and
- * marks the sketch coarse. high_ns may be UINT64_MAX (unbounded): they are put at low_ns. The sum is the caller's. */
-void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count);
+/* Adds `count` observations known only to lie in (low_ns, high_ns], in whole numbers, and marks the sketch coarse.
+ * Their density over log-time is taken to be proportional to exp(steepness * u) for u from 0 (low) to 1 (high); `phase`
+ * (0 up to, not including, 1) says where the remainders fall: over phases that are evenly distributed no bucket gets
+ * too many. high_ns may be UINT64_MAX (unbounded): they are put at low_ns. The sum is the caller's. */
+void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint64_t count, double steepness,
+                      double phase);
 
 void sketch_merge(sketch_t *into, const sketch_t *from);
 

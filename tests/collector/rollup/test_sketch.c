@@ -143,8 +143,8 @@ TEST(encoding_and_decoding_gives_the_same_sketch_and_malformed_bytes_none) {
 TEST(a_range_is_spread_in_whole_numbers_and_marked_coarse) {
     sketch_t sketch;
     sketch_init(&sketch);
-    sketch_add_range(&sketch, 1000000, 5000000, 97);
-    sketch_add_range(&sketch, 10000000000, UINT64_MAX, 3);
+    sketch_add_range(&sketch, 1000000, 5000000, 97, 0, 0.5);
+    sketch_add_range(&sketch, 10000000000, UINT64_MAX, 3, 0, 0.5);
     CHECK_EQUAL(sketch.count, 100);
     CHECK(sketch.coarse);
     CHECK(sketch_quantile(&sketch, 0.5) > 0.0015 && sketch_quantile(&sketch, 0.5) < 0.0035);
