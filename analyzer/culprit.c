@@ -199,19 +199,38 @@ static void add_part(blame_t *blame, double *part, double value, const deviation
     blame->score = blame->own + blame->network + blame->saturation;
 }
 
-/* Whether a callee became much slower itself before what a track of the service shows: then the service's own time is
- * mostly waiting for places that its waiting requests hold (Little's law), even where that is more than it waits for
- * the callee, and its failures are of those that waited too long. */
-static bool cascades(const analyzer_t *analyzer, const incident_t *incident, uint32_t service, const track_t *shown) {
-    int64_t head_start_ns = shown->role == TRACK_LATENCY ? -BUCKET_NS : BUCKET_NS;
+/* Whether one instance or version of a service fails more than the others: their callees are the same. */
+static bool fails_in_parts(const analyzer_t *analyzer, uint32_t service) {
+    static const entity_kind_t kinds[] = {ENTITY_INSTANCE, ENTITY_VERSION};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        peers_t parts;
+        peers_collect(analyzer, service, kinds[k], &parts);
+        contrast_t contrast = peers_contrast(&parts);
+        if (contrast.clear && contrast.by == BY_ERRORS) return true;
+    }
+    return false;
+}
+
+/* Whether a callee became much slower before what a track of the service shows (where all calls to it fail, its callers
+ * tell), or loses calls, which hang: then the service's own time is mostly waiting for places that its waiting requests
+ * hold (Little's law), even where that is more than it waits for the callee, and its failures are of those that waited
+ * too long. */
+static bool cascades(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking, uint32_t service,
+                     const track_t *shown) {
+    int64_t head_start_ns = shown->role == TRACK_LATENCY        ? -BUCKET_NS
+                            : fails_in_parts(analyzer, service) ? BUCKET_NS
+                                                                : 0;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_key_t *key = &analyzer->subjects[i].key;
         if (key->kind != ENTITY_EDGE || key->caller != service || key->service == service) continue;
         uint32_t callee = service_subject(analyzer, key->service);
         if (callee == NO_INDEX) continue;
+        if (lost_of(ranking, key->service).share > 0) return true;
         deviation_t seen = deviation_of(analyzer, callee, incident->id, TRACK_LATENCY);
+        bool fails = deviation_of(analyzer, callee, incident->id, TRACK_ERRORS).weight > 0;
+        if (seen.weight <= 0 && fails) seen = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (seen.weight <= 0) continue;
-        const trouble_t *trouble = &analyzer->subjects[callee].tracks[seen.track].trouble;
+        const trouble_t *trouble = &analyzer->subjects[seen.subject].tracks[seen.track].trouble;
         if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns + head_start_ns <= shown->trouble.onset_ns)
             return true;
     }
@@ -223,7 +242,8 @@ static void largest_harms(const analyzer_t *analyzer, const incident_t *incident
         const subject_t *subject = &analyzer->subjects[i];
         for (uint32_t t = 0; t < subject->track_count; t++) {
             const track_t *track = &subject->tracks[t];
-            if (track->trouble.incident != incident->id || cascades(analyzer, incident, subject->key.service, track))
+            if (track->trouble.incident != incident->id ||
+                cascades(analyzer, incident, ranking, subject->key.service, track))
                 continue;
             ranking->largest_harm[track->role] = fmax(ranking->largest_harm[track->role], harm_of(track));
         }
@@ -252,7 +272,7 @@ static void blame_own(const analyzer_t *analyzer, const incident_t *incident, co
         const track_t *track = &analyzer->subjects[best.subject].tracks[best.track];
         double harm = harm_of(track);
         double part = isnan(harm) ? 1 : fmin(sqrt(harm / fmax(ranking->largest_harm[track->role], 1e-9)), 1);
-        if (cascades(analyzer, incident, blame->service, track)) part *= CASCADE_LEFT;
+        if (cascades(analyzer, incident, ranking, blame->service, track)) part *= CASCADE_LEFT;
         add_part(blame, &blame->own, best.weight * share * part, &best);
     }
 }

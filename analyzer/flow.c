@@ -205,6 +205,7 @@ static void weaken(flow_t *flow) {
 
 bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
     flow->period_s = (float)observation->period_s;
+    flow->coarse = observation->latencies[VIEW_SERVER].coarse || observation->latencies[VIEW_CALLER].coarse;
     int64_t newest = flow->recent_count > 0 ? flow->recent[flow->recent_count - 1].bucket : bucket;
     /* What is judged together must be near in time: older buckets, as after a gap, are settled. */
     double reach_s = fmax(RECENT_BUCKETS * 3 * (double)BUCKET_SECONDS, RECENT_BUCKETS * observation->period_s);

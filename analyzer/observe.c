@@ -55,7 +55,11 @@ static uint32_t subject_of(analyzer_t *analyzer, uint32_t entity) {
     uint32_t subject = subject_intern(analyzer, &key);
     if (subject == NO_INDEX) return NO_INDEX; /* full: asked again next time */
     *known = subject + 1;
-    if (analyzer->subjects[subject].entity == 0) analyzer->subjects[subject].entity = entity;
+    uint32_t *shown = &analyzer->subjects[subject].entity;
+    const entity_key_t *entities = analyzer->shard->entities;
+    if (*shown == 0 || *shown >= analyzer->shard->entity_count ||
+        (entities[*shown].zone == NAME_NONE && entities[entity].zone != NAME_NONE))
+        *shown = entity;
     if (key.version != 0) analyzer->subjects[subject].key.version = key.version;
     return subject;
 }
@@ -171,8 +175,9 @@ static void make_room(analyzer_t *analyzer, uint32_t cells) {
         analyzer->cell_capacity = cells;
         analyzer->cell_subjects = memory_resize(analyzer->cell_subjects, cells * sizeof *analyzer->cell_subjects);
     }
-    if ((1 + WAITS_MAX) * cells > analyzer->link_capacity) { /* a cell is a source, and may be waits */
-        analyzer->link_capacity = (1 + WAITS_MAX) * cells;
+    if ((2 + WAITS_MAX) * cells >
+        analyzer->link_capacity) { /* a cell is a source, and may be waits and callers' view */
+        analyzer->link_capacity = (2 + WAITS_MAX) * cells;
         analyzer->links = memory_resize(analyzer->links, analyzer->link_capacity * sizeof *analyzer->links);
     }
 }
@@ -202,7 +207,23 @@ static void find_sources(analyzer_t *analyzer, const bucket_t *cells) {
         uint32_t subject = analyzer->cell_subjects[i];
         if (subject != NO_INDEX) add_source(analyzer, subject, entity->observer, i);
         if (entity->kind == ENTITY_EDGE) add_waits(analyzer, entity, i);
+        if (entity->kind == ENTITY_EDGE && entity->observer == OBSERVER_PROXY_CLIENT && subject != NO_INDEX)
+            link_cell(analyzer, &source_of(analyzer, subject)->waits, i);
     }
+}
+
+/* What only callers know (observer.h): how long they waited, and, of an edge whose callee's proxy has the say, which
+ * calls never arrived or were given up. */
+static void add_callers_view(const analyzer_t *analyzer, const source_t *source, const bucket_t *cells, uint32_t place,
+                             observation_t *observation) {
+    const cell_t *cell = cells->cells[place];
+    bool proxy = analyzer->shard->entities[cells->entities[place]].observer == OBSERVER_PROXY_CLIENT;
+    if (proxy && source->observer != OBSERVER_PROXY_SERVER) return; /* counted already, or of another kind */
+    tally_add_sketch(&observation->latencies[VIEW_CALLER], proxy ? &cell->ok : &cell->client);
+    if (!proxy || analyzer->shard->entities[observation->entity].kind != ENTITY_EDGE) return;
+    double lost = (double)cell->failures[FAILURE_CONNECTION], late = (double)cell->failures[FAILURE_TIMEOUT];
+    observation->requests += lost;
+    observation->errors = fmin(observation->errors + lost + late, observation->requests);
 }
 
 static void observe_cells(analyzer_t *analyzer, const source_t *source, const bucket_t *cells) {
@@ -217,7 +238,7 @@ static void observe_cells(analyzer_t *analyzer, const source_t *source, const bu
         tally_add_sketch(&observation->latencies[VIEW_CALLER], &cell->client);
     }
     for (uint32_t at = source->chain != 0 ? source->waits : 0; at != 0; at = analyzer->links[at - 1].next)
-        tally_add_sketch(&observation->latencies[VIEW_CALLER], &cells->cells[analyzer->links[at - 1].place]->client);
+        add_callers_view(analyzer, source, cells, analyzer->links[at - 1].place, observation);
 }
 
 static void observation_reset(observation_t *observation) {

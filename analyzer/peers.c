@@ -7,7 +7,6 @@ enum { LATELY_BUCKETS = 12, REQUESTS_MIN = 5, SILENT_BUCKETS = 2, SILENT_REQUEST
 static const double CLEAR_EVIDENCE = 3, SHARE_MIN = 0.01, FACTOR_MIN = 1.5, EXCESS_MIN_S = 0.01;
 static const double PRECISION = 50; /* how alike healthy peers are: shares of 2 % scatter by 2 points */
 static const double EVIDENCE_MAX = 12;
-static const double GOES_ON = 0.5;    /* of their usual rate: with less, the others are falling silent, too */
 static const double TAKEN_OVER = 0.5; /* of what fell silent: others that got more than this part of it serve it */
 
 /* Since when a flow that should have had requests has had none. */
@@ -17,13 +16,6 @@ static double silent_for(const flow_t *flow, int64_t now, double usual_rate) {
     double seconds = (double)(missed * BUCKET_SECONDS), late = fmax(flow->period_s - (double)BUCKET_SECONDS, 0) * 1.5;
     if (missed < SILENT_BUCKETS || seconds > SILENT_MAX_S || (seconds - late) * usual_rate < SILENT_REQUESTS) return 0;
     return seconds;
-}
-
-static double newest_rate(const flow_t *flow, int64_t now) {
-    if (flow->recent_count == 0 || !(flow->period_s > 0)) return 0;
-    const flow_bucket_t *newest = &flow->recent[flow->recent_count - 1];
-    bool here = (double)((now - newest->bucket) * BUCKET_SECONDS) < fmax(flow->period_s, (double)BUCKET_SECONDS);
-    return here ? newest->requests / flow->period_s : 0;
 }
 
 static bool collect(const flow_t *flow, int64_t now, peer_t *peer) {
@@ -39,11 +31,32 @@ static bool collect(const flow_t *flow, int64_t now, peer_t *peer) {
     }
     flow_latencies(flow, flow->recent_count, TRACK_LATENCY, &peer->usual);
     peer->usual_rate = flow->buckets > 0 && flow->period_s > 0 ? flow->requests / (flow->buckets * flow->period_s) : 0;
-    peer->newest_rate = newest_rate(flow, now);
     peer->silent_s = silent_for(flow, now, peer->usual_rate);
     peer->rate = covered_s > 0 && peer->silent_s <= 0 ? peer->requests / covered_s : 0;
     peer->highest_rate = fmax(flow->highest_rate, peer->rate);
     return peer->requests > 0 || peer->silent_s > 0;
+}
+
+static double requests_since(const flow_t *flow, int64_t bucket) {
+    double sum = 0;
+    for (uint32_t i = 0; i < flow->recent_count; i++)
+        if (flow->recent[i].bucket > bucket) sum += flow->recent[i].requests;
+    return sum;
+}
+
+/* Siblings share what comes, be it much or, while their callers hang, little: what one should have had since its last
+ * request is its usual part of what they had. */
+static double missed_by(const analyzer_t *analyzer, const peers_t *peers, uint32_t silent) {
+    const flow_t *flow = analyzer->subjects[peers->items[silent].subject].flow;
+    int64_t last = flow->recent[flow->recent_count - 1].bucket;
+    double had = 0, usual = 0;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const peer_t *peer = &peers->items[i];
+        if (i == silent || peer->silent_s > 0) continue;
+        had += requests_since(analyzer->subjects[peer->subject].flow, last);
+        usual += peer->usual_rate;
+    }
+    return usual > 0 ? had * peers->items[silent].usual_rate / usual : 0;
 }
 
 void peers_collect(const analyzer_t *analyzer, uint32_t service, entity_kind_t kind, peers_t *peers) {
@@ -55,14 +68,16 @@ void peers_collect(const analyzer_t *analyzer, uint32_t service, entity_kind_t k
         *peer = (peer_t){.subject = i};
         if (collect(subject->flow, analyzer->last_bucket, peer)) peers->count++;
     }
+    for (uint32_t i = 0; i < peers->count; i++)
+        if (peers->items[i].silent_s > 0) peers->items[i].missed = missed_by(analyzer, peers, i);
 }
 
 void peers_add(peer_t *sum, const peer_t *peer) {
     sum->requests += peer->requests;
     sum->errors += peer->errors;
+    sum->missed += peer->missed;
     sum->rate += peer->rate;
     sum->usual_rate += peer->usual_rate;
-    sum->newest_rate += peer->newest_rate;
     histogram_add(&sum->latency, &peer->latency);
     histogram_add(&sum->waits, &peer->waits);
     histogram_add(&sum->usual, &peer->usual);
@@ -81,10 +96,13 @@ peer_t peers_others(const peers_t *peers, uint32_t without) {
 
 double peers_lost_share(const peers_t *instances) {
     peer_t silent = {0}, speaking = {0};
-    for (uint32_t i = 0; i < instances->count; i++)
-        peers_add(instances->items[i].silent_s > 0 ? &silent : &speaking, &instances->items[i]);
+    for (uint32_t i = 0; i < instances->count; i++) {
+        const peer_t *peer = &instances->items[i];
+        if (peer->silent_s <= 0 || peer->missed >= SILENT_REQUESTS)
+            peers_add(peer->silent_s > 0 ? &silent : &speaking, peer);
+    }
     double usual = silent.usual_rate + speaking.usual_rate;
-    if (!(silent.usual_rate > 0) || !(speaking.newest_rate > GOES_ON * speaking.usual_rate)) return 0;
+    if (!(silent.usual_rate > 0)) return 0;
     bool taken_over = speaking.rate - speaking.usual_rate > TAKEN_OVER * silent.usual_rate;
     return taken_over ? 0 : silent.usual_rate / usual;
 }
@@ -105,8 +123,7 @@ static double slower(const histogram_t *one, const histogram_t *rest) {
 
 static verdicts_of_peer_t compare(const peer_t *one, const peer_t *rest) {
     verdicts_of_peer_t result = {{0}};
-    if (one->silent_s > 0 && rest->rate > 0)
-        result.by[BY_SILENCE] = fmin(one->silent_s * one->usual_rate * M_LOG10E, EVIDENCE_MAX);
+    result.by[BY_SILENCE] = fmin(one->missed * M_LOG10E, EVIDENCE_MAX);
     if (one->silent_s > 0 || one->requests < REQUESTS_MIN || rest->requests < REQUESTS_MIN) return result;
     share_t share = {(rest->errors + 0.5) / (rest->requests + 1), fmin(PRECISION, rest->requests + 1)};
     if (one->errors / one->requests - rest->errors / rest->requests >= SHARE_MIN)
@@ -145,8 +162,9 @@ contrast_t peers_contrast(const peers_t *peers) {
     for (uint32_t i = 0; i < peers->count && peers->count > 2 && best.clear; i++) {
         if (i == best.worst) continue;
         peer_t rest = others_of(peers, i, best.worst);
-        if (peers_worse(&peers->items[i], &rest) >= CLEAR_EVIDENCE) best.clear = false;
+        if (peers_worse(&peers->items[i], &rest) >= CLEAR_EVIDENCE) best.others++;
     }
+    if (best.others > 0) best.clear = false;
     double seen = best.evidence + log10(2.0 * peers->count); /* evidence grows about in proportion to the requests */
     if (!best.clear && best.evidence < CLEAR_EVIDENCE && seen > 0.3)
         best.wanted = peers->items[best.worst].requests * ((CLEAR_EVIDENCE + log10(2.0 * peers->count)) / seen - 1);

@@ -13,8 +13,8 @@ typedef struct {
     double requests, errors;
     double rate, highest_rate;  /* requests/s: now, and the most it ever bore */
     double usual_rate;          /* requests/s of its baseline; 0 = not known */
-    double newest_rate;         /* requests/s in the newest bucket */
     double silent_s;            /* since its last request, when it should have had some; else 0 */
+    double missed;              /* requests it should have had since, by those that its siblings had; 0 = speaks */
     histogram_t latency, waits; /* of successes, as it served them; of all calls, as callers saw them */
     histogram_t usual;          /* of successes, before */
 } peer_t;
@@ -32,6 +32,7 @@ typedef struct {
     uint8_t by;      /* contrast_by_t */
     double evidence; /* log10(1/p), price of choosing the worst taken off */
     bool clear;      /* enough evidence, enough effect, and no other peer is as bad */
+    uint32_t others; /* that are as bad: what ails them is shared */
     double wanted; /* where not clear: about so many more requests to the worst would decide; 0 = no difference seen */
 } contrast_t;
 
@@ -41,8 +42,8 @@ double peers_worse(const peer_t *one, const peer_t *rest); /* evidence, log10(1/
 void peers_add(peer_t *sum, const peer_t *peer);
 peer_t peers_others(const peers_t *peers, uint32_t without); /* all but one, together */
 
-/* The share of a service's usual traffic that went to instances which have stopped answering while the others go on as
- * before: calls to them get lost. 0 when there are none, or when the others have taken their traffic over. */
+/* The share of a service's usual traffic that went to instances which have stopped answering while the others go on:
+ * calls to them get lost. 0 when there are none, or when the others have taken their traffic over. */
 double peers_lost_share(const peers_t *instances);
 
 static inline uint32_t peers_part(const analyzer_t *analyzer, const peers_t *peers, uint32_t index) {

@@ -110,6 +110,7 @@ typedef struct {
     float period_s;         /* of the counts: a bucket, or the spacing of the gauges they came from */
     bool waited;            /* callers told their view, so that there is a track of it */
     bool before_suspicious; /* the bucket settled last */
+    bool coarse;            /* latencies come out of wide explicit buckets; not kept, each bucket says so again */
     uint8_t recent_count;
     uint8_t streak[VIEWS + 1];          /* by role: bits of the last eight judgements, newest lowest: 1 = suspicious */
     uint16_t packed_bytes, packed_room; /* of `packed`: in use, allocated */
@@ -165,8 +166,9 @@ typedef struct {
 /* Where a subject's counts of this bucket are: a chain of cells, all of the one observer with the most authority. */
 typedef struct {
     uint32_t chain; /* position + 1 of its first link; 0 = none */
-    uint32_t waits; /* the same for the edges whose callers wait for it */
-    uint32_t told;  /* position + 1 of what gauges tell of it, where nobody counts; 0 = nothing */
+    uint32_t
+        waits; /* the same for the edges whose callers wait for it; of an edge, for what callers' proxies saw of it */
+    uint32_t told; /* position + 1 of what gauges tell of it, where nobody counts; 0 = nothing */
     uint8_t observer;
 } source_t;
 

@@ -8,6 +8,7 @@ void tally_clear(tally_t *tally) {
     if (tally->first < tally->end)
         memset(&tally->count[tally->first], 0, (size_t)(tally->end - tally->first) * sizeof tally->count[0]);
     tally->first = tally->end = 0;
+    tally->coarse = false;
 }
 
 static void widen(tally_t *tally, int first, int end) {
@@ -38,6 +39,7 @@ static uint32_t sum_of_16(const uint32_t counts[static 16]) {
 void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
     enum { WHOLE = 16 };
     int first = HISTOGRAM_BINS, last = 0;
+    tally->coarse |= sketch->coarse;
     if (sketch->zeros > 0) {
         add(tally, 0, sketch->zeros);
         first = 0;

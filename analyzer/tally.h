@@ -11,6 +11,7 @@ enum { PACKED_BYTES_MAX = HISTOGRAM_BINS * 4 };
 typedef struct {
     uint32_t count[HISTOGRAM_BINS]; /* 0 outside [first, end); at most UINT32_MAX */
     int first, end;                 /* equal when empty */
+    bool coarse;                    /* some came out of wide explicit buckets (sketch.h) */
 } tally_t;
 
 /* A zeroed tally is empty. */

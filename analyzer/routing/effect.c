@@ -13,6 +13,10 @@ enum { RESAMPLES = 200 };
 static const double Z = 1.645;         /* 90 % */
 static const double BOTH_ENDS = 1.2;   /* sqrt(1 + 60 s / 150 s): what is measured afterwards has its chance, too */
 static const double RESOLUTION = 0.04; /* of a quantile out of a histogram, in log time */
+/* How far a quantile estimated inside a wide explicit bucket may be off, in log time: rather too high than too low,
+ * since a tail falls more steeply than a straight line through its buckets (sketch_explicit.h; lognormal latencies in
+ * Istio's, Linkerd's and OpenTelemetry's buckets). */
+static const double COARSE_BELOW = 0.10, COARSE_ABOVE = 0.04;
 static const double USE_ASSUMED = 0.3; /* of processors, where nobody tells */
 
 /* All others, bucket by bucket. */
@@ -21,6 +25,7 @@ typedef struct {
     double requests[RECENT_BUCKETS], errors[RECENT_BUCKETS];
     histogram_t latency[RECENT_BUCKETS];
     uint32_t count;
+    bool coarse; /* any flow's */
 } buckets_t;
 
 static bool receives(uint32_t index, uint32_t worst, bool spread, uint32_t receiver) {
@@ -31,6 +36,7 @@ static void add_bucket(buckets_t *all, const flow_t *flow, uint32_t recent) {
     const flow_bucket_t *bucket = &flow->recent[recent];
     uint32_t at = 0;
     while (at < all->count && all->bucket[at] != bucket->bucket) at++;
+    all->coarse |= flow->coarse;
     if (at == RECENT_BUCKETS) return;
     if (at == all->count) all->bucket[all->count++] = bucket->bucket;
     all->requests[at] += bucket->requests;
@@ -95,13 +101,13 @@ static void forecast_errors(const buckets_t *all, const peer_t *rest, forecast_t
 
 /* How far (in log time) the next filled bins are from the one at `seconds`: what was reported in few wide buckets tells
  * a quantile no better than that. */
-static void coarseness(const histogram_t *histogram, double seconds, double *below, double *above) {
+static void coarseness(const histogram_t *histogram, double seconds, bool coarse, double *below, double *above) {
     int bin = 0, down, up;
     while (bin + 1 < HISTOGRAM_BINS && histogram_seconds(bin + 1) <= seconds) bin++;
     for (down = bin - 1; down >= 0 && histogram->count[down] <= 0;) down--;
     for (up = bin + 1; up < HISTOGRAM_BINS && histogram->count[up] <= 0;) up++;
-    *below = down < 0 ? 0 : (bin - 1 - down) * HISTOGRAM_BIN_LOG;
-    *above = up >= HISTOGRAM_BINS ? 0 : (up - 1 - bin) * HISTOGRAM_BIN_LOG;
+    *below = (down < 0 ? 0 : (bin - 1 - down) * HISTOGRAM_BIN_LOG) + (coarse ? COARSE_BELOW : 0);
+    *above = (up >= HISTOGRAM_BINS ? 0 : (up - 1 - bin) * HISTOGRAM_BIN_LOG) + (coarse ? COARSE_ABOVE : 0);
 }
 
 static void forecast_p99(const buckets_t *all, const histogram_t *latency, double slower, forecast_t *p99) {
@@ -110,7 +116,7 @@ static void forecast_p99(const buckets_t *all, const histogram_t *latency, doubl
     p99->predicted = histogram_quantile(latency, 0.99);
     if (isnan(p99->predicted)) return;
     bootstrap(all, &ignored, &sd);
-    coarseness(latency, p99->predicted, &below, &above);
+    coarseness(latency, p99->predicted, all->coarse, &below, &above);
     double down = log(p99->predicted / quantile_within(latency, 0.99 - half));
     double up = log(quantile_within(latency, 0.99 + half) / p99->predicted);
     p99->low = p99->predicted * exp(-hypot(hypot(down, Z * sd), RESOLUTION) - below);
@@ -196,7 +202,7 @@ void effect_usual(const lately_t *lately, double widen, effect_t *effect) {
                  &errors->high);
     p99->now = histogram_quantile(&lately->latency, 0.99);
     p99->predicted = histogram_quantile(&lately->usual_latency, 0.99);
-    if (!isnan(p99->predicted)) coarseness(&lately->usual_latency, p99->predicted, &below, &above);
+    if (!isnan(p99->predicted)) coarseness(&lately->usual_latency, p99->predicted, lately->coarse, &below, &above);
     p99->low = quantile_or(&lately->usual_latency, 0.99 - half, p99->predicted) * exp(-RESOLUTION * widen - below);
     p99->high = quantile_or(&lately->usual_latency, 0.99 + half, p99->predicted) * exp(RESOLUTION * widen + above);
     double usual = effect_cost(lately->usual_errors, &lately->usual_latency);

@@ -25,6 +25,7 @@ bool lately_of(const flow_t *flow, int64_t since_ns, lately_t *lately) {
     lately->usual_rate = flow->period_s > 0 ? lately->usual.requests / (lately->usual.buckets * flow->period_s) : 0;
     lately->usual_errors = lately->usual.errors / lately->usual.requests;
     lately->highest_rate = flow->highest_rate;
+    lately->coarse = flow->coarse;
     return lately->requests >= REQUESTS_MIN && lately->usual.requests >= USUAL_MIN;
 }
 

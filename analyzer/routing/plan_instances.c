@@ -8,12 +8,18 @@
 #include <stdio.h>
 
 enum { IN_A_ROW = 3, EJECTION_S = 60 };
+static const double OF_NO_USE = 0.3; /* an instance that fails so many of its requests */
+
+/* Whether the last one that remains may get everything: it is known to bear it, or the other is of no use anyway. */
+static bool one_will_do(const peers_t *peers, const contrast_t *contrast, const effect_t *effect) {
+    const peer_t *worst = &peers->items[contrast->worst];
+    return effect->capacity != CAPACITY_UNKNOWN || worst->silent_s > 0 || worst->errors > OF_NO_USE * worst->requests;
+}
 
 static bool find(const analyzer_t *analyzer, const blame_t *blame, peers_t *peers, contrast_t *contrast, plan_t *plan) {
     peers_collect(analyzer, blame->service, ENTITY_INSTANCE, peers);
     *contrast = peers_contrast(peers);
-    /* One of two cannot be told from the other's healthy self by chance alone, and would leave a single one. */
-    if (peers->count < 3 || !contrast->clear) return false;
+    if (!contrast->clear) return false;
     if (!action_set_service(&plan->action, routing_name(analyzer, blame->service))) return false;
     plan->service = blame->service;
     plan->instance = peers_part(analyzer, peers, contrast->worst);
@@ -23,6 +29,7 @@ static bool find(const analyzer_t *analyzer, const blame_t *blame, peers_t *peer
     plan->action.ejection_s = EJECTION_S;
     plan->action.max_ejection_percent = (100 + peers->count - 1) / peers->count;
     plan_moves(analyzer, peers, contrast, true, plan);
+    if (peers->count == 2 && !one_will_do(peers, contrast, &plan->effect)) return false;
     plan_contrast_words(analyzer, peers, contrast, plan->sentence, sizeof plan->sentence);
     return true;
 }

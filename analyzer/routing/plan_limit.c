@@ -76,7 +76,7 @@ bool plan_limit(const analyzer_t *analyzer, const incident_t *incident, const bl
     if (!(load.rate > SURGE_FACTOR * highest) || !(shed <= SHED_MAX) || !(usual > 0)) return false;
     bool fails = load.errors / load.requests > SURGE_FACTOR * shed;
     bool waits = (mean - usual) * (1 - shed) > shed * PATIENCE_S;
-    if (!fails && !(mean > SLOW_FACTOR * usual && waits)) {
+    if (!(mean > SLOW_FACTOR * usual) || !(fails || waits)) { /* what fails at once is not for want of room */
         plan->cannot = "a limit on requests in flight would turn away more than it saves";
         return false;
     }

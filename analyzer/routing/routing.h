@@ -19,6 +19,7 @@ typedef struct {
     baseline_t usual;
     double usual_rate, usual_errors, highest_rate; /* requests/s; share; requests/s */
     histogram_t usual_latency, usual_waits;
+    bool coarse; /* latencies come out of wide buckets */
 } lately_t;
 
 /* A figure now and after the change, with a 90 % interval. */

@@ -203,10 +203,16 @@ static void plan_none(const analyzer_t *analyzer, const incident_t *incident, co
                        "its versions differ, but not clearly yet: about %s more requests to the worse one would decide",
                        phrase_count(&more, ceil(versions.wanted)));
     else if (between.clear && instances == 2)
+        (void)snprintf(plan->sentence, sizeof plan->sentence,
+                       "one of its two instances is worse than the other, and nothing tells whether one alone can bear "
+                       "everything; "
+                       "a third instance, or restarting that pod, could help");
+    else if (between.others > 0 && between.others + 1 < instances)
         (void)snprintf(
             plan->sentence, sizeof plan->sentence,
-            "one of its two instances is worse than the other, and one alone is no place to send everything; "
-            "a third instance, or restarting that pod, could help");
+            "%u of its %u instances are worse than the others, so leaving out one would not help, and nothing "
+            "tells what they share: look at their nodes and zones, or take them out by hand",
+            (unsigned)between.others + 1, (unsigned)instances);
     else if (peers.count <= 1 && instances <= 1)
         (void)snprintf(plan->sentence, sizeof plan->sentence,
                        "one version and one instance serve it, so there is nowhere to send the traffic%s%s; %s", also,

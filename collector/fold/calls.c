@@ -49,20 +49,6 @@ static uint32_t find_known(fold_t *fold, slice_t prefix, slice_t name, slice_t s
     return id != UINT32_MAX && calls_known(fold, id) ? id : NAME_NONE;
 }
 
-uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
-    if (peer == NAME_NONE || calls_known(fold, peer)) return peer;
-    slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
-    if (name.len == 0 || from.len == 0) return peer;
-    const uint8_t *slash = memchr(from.data, '/', from.len), *at = memchr(from.data, '@', from.len);
-    slice_t prefix = slice_of(from.data, slash == NULL ? 0 : (size_t)(slash - from.data) + 1);
-    slice_t suffix = at == NULL ? slice_of(NULL, 0) : slice_of(at, from.len - (size_t)(at - from.data));
-    if (memchr(name.data, '/', name.len) != NULL) prefix.len = 0;
-    if (memchr(name.data, '@', name.len) != NULL) suffix.len = 0;
-    if (prefix.len + suffix.len == 0) return peer;
-    uint32_t id = find_known(fold, prefix, name, suffix);
-    return id != NAME_NONE ? id : peer;
-}
-
 /* "namespace/name@cluster", if known. */
 static uint32_t find_joined(fold_t *fold, slice_t namespace_name, slice_t name, slice_t cluster) {
     char space[NAME_BYTES_MAX * 2 + 2];
@@ -78,6 +64,34 @@ static uint32_t find_joined(fold_t *fold, slice_t namespace_name, slice_t name, 
         suffix_len = cluster.len + 1;
     }
     return find_known(fold, slice_of(space, namespace_name.len + 1), name, slice_of(suffix, suffix_len));
+}
+
+/* Of "service.namespace", as Kubernetes' search domains let callers write it, where the dot is; 0 of another name. */
+static size_t short_dot(slice_t name) {
+    const uint8_t *dot = memchr(name.data, '.', name.len);
+    if (dot == NULL || memchr(name.data, '/', name.len) != NULL) return 0;
+    size_t left = (size_t)(dot - name.data), right = name.len - left - 1;
+    return right == 0 || memchr(dot + 1, '.', right) != NULL ? 0 : left;
+}
+
+uint32_t calls_peer(fold_t *fold, uint32_t caller, uint32_t peer) {
+    if (peer == NAME_NONE || calls_known(fold, peer)) return peer;
+    slice_t name = names_text(&fold->shard.names, peer), from = names_text(&fold->shard.names, caller);
+    if (name.len == 0 || from.len == 0) return peer;
+    const uint8_t *slash = memchr(from.data, '/', from.len), *at = memchr(from.data, '@', from.len);
+    slice_t prefix = slice_of(from.data, slash == NULL ? 0 : (size_t)(slash - from.data) + 1);
+    slice_t suffix = at == NULL ? slice_of(NULL, 0) : slice_of(at, from.len - (size_t)(at - from.data));
+    slice_t cluster = at == NULL ? slice_of(NULL, 0) : slice_of(at + 1, suffix.len - 1);
+    size_t dot = short_dot(name);
+    uint32_t inside = dot == 0 ? NAME_NONE
+                               : find_joined(fold, slice_of(name.data + dot + 1, name.len - dot - 1),
+                                             slice_of(name.data, dot), cluster);
+    if (inside != NAME_NONE) return inside; /* such a service is known: it is no host of the world outside */
+    if (memchr(name.data, '/', name.len) != NULL) prefix.len = 0;
+    if (memchr(name.data, '@', name.len) != NULL) suffix.len = 0;
+    if (prefix.len + suffix.len == 0) return peer;
+    uint32_t id = find_known(fold, prefix, name, suffix);
+    return id != NAME_NONE ? id : peer;
 }
 
 /* Where the port begins that a name ends with, the sign before it left out; 0 when it ends with none. */
@@ -199,7 +213,8 @@ static void count_server(fold_t *fold, const half_t *server) {
 static bool peer_depends(const fold_t *fold, const half_t *half) {
     slice_t name = names_text(&fold->shard.names, half->peer), from = names_text(&fold->shard.names, half->service);
     return name.len > 0 && from.len > 0 &&
-           ((memchr(from.data, '/', from.len) != NULL && memchr(name.data, '/', name.len) == NULL) ||
+           (short_dot(name) > 0 ||
+            (memchr(from.data, '/', from.len) != NULL && memchr(name.data, '/', name.len) == NULL) ||
             (memchr(from.data, '@', from.len) != NULL && memchr(name.data, '@', name.len) == NULL));
 }
 

@@ -51,6 +51,7 @@ void fold_free(fold_t *fold) {
     free(fold->peers);
     free(fold->seen_in);
     table_fini(&fold->edges);
+    locations_fini(&fold->locations);
     free(fold);
 }
 
@@ -123,7 +124,7 @@ void fold_settle(fold_t *fold) {
     if (fold->shard.live == live) return;
     identity_forget(fold->identity);
     meshes_forget(fold);
-    sighting_learn_edges(fold);
+    sighting_learn(fold);
     memset(fold->operations, 0, OPERATION_MEMOS * sizeof *fold->operations);
 }
 
@@ -188,7 +189,7 @@ err_t fold_load(fold_t *fold, slice_t bytes) {
     if (!bytes_varint(&in, &version)) return ERR_MALFORMED;
     if (version != FOLD_STATE_VERSION) return ERR_FOREIGN;
     if (!load_times(fold, &in) || !shard_load(&fold->shard, &in)) return ERR_MALFORMED;
-    sighting_learn_edges(fold);
+    sighting_learn(fold);
     err_t err = calls_load(fold, &in);
     if (err == ERR_OK) err = recent_load(fold->recent, &in);
     if (err == ERR_OK) err = delta_load(fold->delta, &in);

@@ -98,6 +98,7 @@ static void read_callee(fold_t *fold, const resource_t *resource, const roles_t 
     s->instance = name_or(fold, roles->text[ROLE_CALLEE_INSTANCE], NAME_NONE);
     if (s->instance == NAME_NONE && side == SIDE_CALLEE)
         s->instance = name_or(fold, roles->text[ROLE_INSTANCE], beside ? resource->instance : NAME_NONE);
+    s->zone = locations_zone(&fold->locations, s->callee, s->instance, s->zone);
     s->operation = roles_operation(&fold->shard.names, roles);
 }
 
@@ -158,7 +159,8 @@ void sighting_read(fold_t *fold, const resource_t *resource, const roles_t *role
     bool ours = sighting->own == resource->service || roles_has(roles, ROLE_INSTANCE);
     sighting->own_instance = name_or(fold, roles->text[ROLE_INSTANCE], ours ? resource->instance : NAME_NONE);
     sighting->own_version = name_or(fold, roles->text[ROLE_VERSION], ours ? resource->version : NAME_NONE);
-    sighting->own_zone = name_or(fold, roles->text[ROLE_ZONE], ours ? resource->zone : NAME_NONE);
+    uint32_t zone = name_or(fold, roles->text[ROLE_ZONE], ours ? resource->zone : NAME_NONE);
+    sighting->own_zone = locations_zone(&fold->locations, sighting->own, sighting->own_instance, zone);
     if (side == SIDE_INSIDE) return;
     read_ends(fold, resource, roles, manner, side, sighting);
     read_callee(fold, resource, roles, side, sighting);
@@ -221,7 +223,8 @@ static void remember_edge(fold_t *fold, const entity_key_t *key) {
         table_insert(&fold->edges, edge_hash(kept->caller, kept->service), id);
 }
 
-void sighting_learn_edges(fold_t *fold) {
+void sighting_learn(fold_t *fold) {
+    locations_learn(&fold->locations, &fold->shard);
     table_clear(&fold->edges);
     for (uint32_t id = 1; id < fold->shard.entity_count; id++) {
         const entity_key_t *key = &fold->shard.entities[id];

@@ -36,8 +36,8 @@ void sighting_read(fold_t *fold, const resource_t *resource, const roles_t *role
 /* The cells of the bucket of `time_ns` that this sighting counts in (at most ENTITY_KINDS); 0 when it names nobody. */
 uint32_t sighting_cells(fold_t *fold, const sighting_t *sighting, int64_t time_ns, cell_t *cells[ENTITY_KINDS]);
 
-/* Learns anew which edges have requests: after entities were restored, or expired. */
-void sighting_learn_edges(fold_t *fold);
+/* Learns anew which edges have requests, and where instances are: after entities were restored, or expired. */
+void sighting_learn(fold_t *fold);
 
 /* The cells for a gauge: of the edge when both ends were named, else of the reporter's service and instance (`kind`
  * ENTITY_INSTANCE or ENTITY_EDGE: of these only). Gauges have no observer. An edge's gauges

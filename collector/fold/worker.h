@@ -5,6 +5,7 @@
 #include "collector/fold/delta.h"
 #include "collector/fold/fold.h"
 #include "collector/fold/identity.h"
+#include "collector/fold/locations.h"
 #include "collector/fold/pairing.h"
 
 /* The operation entity found last under a slot: saves hashing a whole key for each span. */
@@ -36,8 +37,9 @@ struct fold {
     uint64_t mesh_items[MESHES][MESH_ITEMS]; /* of the request being folded, for the counters */
     seen_in_t *seen_in;                      /* by name id of the service; a memo, cleared when entities expire */
     uint32_t seen_in_capacity;
-    table_t edges;  /* of proxies' requests, by caller and callee: an entity of the edge; learnt from the shard */
-    uint8_t *peers; /* what is known of a callee, by its name id: see calls.c */
+    table_t edges; /* of proxies' requests, by caller and callee: an entity of the edge; learnt from the shard */
+    locations_t locations; /* of instances; learnt from the shard, and from whoever tells */
+    uint8_t *peers;        /* what is known of a callee, by its name id: see calls.c */
     uint32_t peer_capacity;
     int64_t event_ns;      /* event time: the newest seen, running on with wall time while nothing comes */
     int64_t newest_ns;     /* newest event time seen; all of these INT64_MIN before the first */

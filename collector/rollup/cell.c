@@ -72,7 +72,7 @@ void cell_request(cell_t *cell, failure_t failure, uint64_t duration_ns) {
 uint64_t cell_errors(const cell_t *cell) {
     uint64_t errors = 0;
     for (int i = 0; i < FAILURE_CLASSES; i++) errors += i == FAILURE_CLIENT ? 0 : cell->failures[i];
-    return errors;
+    return errors < cell->requests ? errors : cell->requests;
 }
 
 static int by_identity(const exemplar_t *a, const exemplar_t *b) {

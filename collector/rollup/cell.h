@@ -94,7 +94,8 @@ void cell_exemplar(cell_t *cell, failure_t failure, const exemplar_t *exemplar);
 bool cell_gauge(cell_t *cell, uint32_t signal, double value, int64_t time_ns);
 const gauge_t *cell_find_gauge(const cell_t *cell, uint32_t signal); /* NULL when absent */
 
-/* Failures that count against the callee: all but FAILURE_CLIENT. */
+/* Failures that count against the callee: all but FAILURE_CLIENT; at most its requests, though callers may have given
+ * up more calls than it has counted yet. */
 uint64_t cell_errors(const cell_t *cell);
 
 /* Canonical wire form (equal cells give equal bytes); layout in cell_codec.c. */

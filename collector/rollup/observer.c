@@ -22,6 +22,7 @@ static void merge_gauges(cell_t *into, const cell_t *from) {
 static void merge_callers_view(cell_t *into, const cell_t *cell) {
     into->requests += cell->failures[FAILURE_CONNECTION];
     into->failures[FAILURE_CONNECTION] += cell->failures[FAILURE_CONNECTION];
+    into->failures[FAILURE_TIMEOUT] += cell->failures[FAILURE_TIMEOUT];
     into->retries += cell->retries;
     sketch_merge(&into->client, &cell->ok);
 }

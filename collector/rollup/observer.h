@@ -5,7 +5,8 @@
  * The first of PROXY_SERVER, PROXY_CLIENT, DERIVED, APP, LOG, SPAN that saw any request is the authority: the callee's
  * proxy knows what was answered, and sees what no sampling hides; spans, which may be sampled, come last. What only
  * the caller can know is added to it: failures that never reached the callee (FAILURE_CONNECTION of PROXY_CLIENT),
- * retries, and, for edges, the latency as the caller saw it. Gauges are no requests: everybody's are kept. */
+ * calls that it gave up while the callee went on (FAILURE_TIMEOUT; they are requests of the callee's already), retries,
+ * and, for edges, the latency as the caller saw it. Gauges are no requests: everybody's are kept. */
 #ifndef SEISMESH_ROLLUP_OBSERVER_H
 #define SEISMESH_ROLLUP_OBSERVER_H
 

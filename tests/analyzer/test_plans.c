@@ -149,6 +149,42 @@ TEST(an_instance_that_answers_nothing_is_the_culprit_and_not_its_caller_that_fai
     mesh_free(mesh);
 }
 
+/* Its callers' places are taken by calls that hang: all of its instances get less and less. */
+TEST(an_instance_that_answers_nothing_is_the_culprit_though_its_callers_hang_and_hardly_call_any_more) {
+    testmesh_t *mesh = mesh_new();
+    for (int i = 0; i < 42; i++) {
+        bool bad = i >= 34;
+        uint64_t each = bad ? 12 : 50;
+        for (int k = 0; k < 6; k++)
+            if (!bad || k != 2) zoned_calls(mesh, &(calls_t){zone_of[k], instances[k], each, 0, 20, 22});
+        mesh_calls(mesh, "user", "gate", "v1", "gate-1", bad ? 72 : 300, bad ? 12 : 0, bad ? 6000 : 30,
+                   bad ? 6000 : 32);
+        mesh_tick(mesh);
+    }
+    CHECK_TEXT(mesh->first, "shop/cart");
+    json_t *document = suggested(mesh);
+    CHECK_TEXT(field(document, "kind"), "drain_instance");
+    CHECK_TEXT(field(json_object_get(document, "action"), "instance"), "cart-3");
+    json_decref(document);
+    mesh_free(mesh);
+}
+
+TEST(two_instances_of_six_that_are_slow_are_told_apart_from_all) {
+    testmesh_t *mesh = mesh_new();
+    for (int i = 0; i < 42; i++) {
+        for (int k = 0; k < 6; k++) {
+            bool bad = i >= 30 && (k == 1 || k == 4); /* of two zones */
+            zoned_calls(mesh, &(calls_t){zone_of[k], instances[k], 50, 0, bad ? 900 : 20, bad ? 902 : 22});
+        }
+        mesh_tick(mesh);
+    }
+    json_t *document = suggested(mesh);
+    CHECK_TEXT(field(document, "kind"), "none");
+    CHECK(strstr(field(document, "sentence"), "2 of its 6 instances are worse than the others") != NULL);
+    json_decref(document);
+    mesh_free(mesh);
+}
+
 TEST(the_new_version_is_promoted_when_it_is_the_old_one_that_fails) {
     testmesh_t *mesh = mesh_new();
     for (int i = 0; i < 42; i++) {
@@ -257,6 +293,8 @@ TEST(an_entry_that_gets_more_than_it_ever_bore_gets_a_rate_limit) {
 TEST_MAIN(TEST_CASE(a_zone_that_fails_gets_no_traffic), TEST_CASE(a_zone_that_is_slow_to_reach_gets_no_traffic),
           TEST_CASE(nothing_is_moved_to_zones_whose_processors_are_busy),
           TEST_CASE(a_slow_instance_is_drained_and_ejection_is_written_where_the_mesh_names_no_instance),
+          TEST_CASE(an_instance_that_answers_nothing_is_the_culprit_though_its_callers_hang_and_hardly_call_any_more),
+          TEST_CASE(two_instances_of_six_that_are_slow_are_told_apart_from_all),
           TEST_CASE(an_instance_that_answers_nothing_is_the_culprit_and_not_its_caller_that_fails),
           TEST_CASE(the_new_version_is_promoted_when_it_is_the_old_one_that_fails),
           TEST_CASE(a_timeout_that_cuts_what_is_usual_is_made_longer),

@@ -49,6 +49,21 @@ TEST(an_edge_that_both_proxies_report_counts_once) {
     say_free(&say);
 }
 
+TEST(an_instance_is_in_the_zone_that_its_callers_tell) {
+    mesh_kit_t say = say_new(SCRAPED);
+    for (int64_t t = 0; t <= 30; t += 15) {
+        say_sum(&say, "response_total", FRONT "," TO ",dst_pod=reviews-1,dst_zone=b,status_code=200", t,
+                10 + (double)t * 2);
+        say_sum(&say, "response_total", REVIEWS "," FROM ",status_code=200", t, 10 + (double)t * 2);
+    }
+    CHECK_EQUAL(say_requests(&say, ENTITY_ZONE, OBSERVER_PROXY_SERVER, "shop/reviews", NULL), 60);
+    sighting_learn(say.kit.fold); /* as after a restart: out of what was counted */
+    for (int64_t t = 45; t <= 60; t += 15)
+        say_sum(&say, "response_total", REVIEWS "," FROM ",status_code=200", t, 10 + (double)t * 2);
+    CHECK_EQUAL(say_requests(&say, ENTITY_ZONE, OBSERVER_PROXY_SERVER, "shop/reviews", NULL), 120);
+    say_free(&say);
+}
+
 TEST(a_certificate_whose_account_is_no_service_names_no_caller) {
     mesh_kit_t say = say_new(SCRAPED);
     say_rise(&say, "response_total",
@@ -141,7 +156,7 @@ TEST(what_edges_proxies_counted_is_known_after_a_restart) {
     const char *used = "envoy_cluster_name=reviews_shop_svc_80";
     say_rise(&say, "envoy_cluster_upstream_rq", "envoy_cluster_name=reviews_shop_svc_80,envoy_response_code=200", 1, 9);
     table_clear(&say.kit.fold->edges);
-    sighting_learn_edges(say.kit.fold);
+    sighting_learn(say.kit.fold);
     say_gauge(&say, "envoy_cluster_membership_total", used, 15, 3);
     CHECK(near(kit_gauge(&say.kit, ENTITY_EDGE, "shop/reviews", "shop/front", "members.total"), 3));
     say_free(&say);
@@ -635,6 +650,7 @@ TEST(the_other_end_is_whoever_does_not_speak) {
 }
 
 TEST_MAIN(TEST_CASE(an_edge_that_both_proxies_report_counts_once),
+          TEST_CASE(an_instance_is_in_the_zone_that_its_callers_tell),
           TEST_CASE(a_certificate_whose_account_is_no_service_names_no_caller),
           TEST_CASE(attempts_are_no_requests_and_retries_stand_apart),
           TEST_CASE(retries_that_only_the_caller_knows_are_added_to_the_callees_view),

@@ -199,6 +199,24 @@ TEST(client_durations_count_for_the_edge_alone) {
     kit_free(&kit);
 }
 
+TEST(a_host_of_two_words_is_a_service_and_its_namespace_where_there_is_such_a_service) {
+    static const char *const hosts[] = {TEXT("server.address", "front.shop"), TEXT("server.address", "front.com")};
+    kit_t kit = kit_new(NULL, NULL);
+    for (int64_t t = 0; t <= 15; t += 15)
+        feed_sum(&kit, JOB, "istio_requests_total", ISTIO("destination", "200", "-", "v2"), t, (double)t);
+    feed_sum(&kit, TEXT("service.name", "front") "," TEXT("service.namespace", "shop"), "http.server.requests", "", 15,
+             1);
+    feed_histogram(&kit, TEXT("service.name", "front") "," TEXT("service.namespace", "shop"),
+                   "http.server.request.duration", "s", TEXT("http.route", "/"), 15, 1,
+                   "'startTimeUnixNano':'1','count':'3','sum':3,'bucketCounts':['3'],'explicitBounds':[]");
+    for (size_t i = 0; i < 2; i++)
+        feed_histogram(&kit, SHOP, "http.client.request.duration", "s", hosts[i], 16 + (int64_t)i, 1,
+                       "'startTimeUnixNano':'1','count':'3','sum':3,'bucketCounts':['3'],'explicitBounds':[]");
+    CHECK_EQUAL(kit_total(&kit, ENTITY_EDGE, OBSERVER_APP, "shop/front", "shop/reviews", NULL)->requests, 3);
+    CHECK_EQUAL(kit_total(&kit, ENTITY_EDGE, OBSERVER_APP, "front.com", "shop/reviews", NULL)->requests, 3);
+    kit_free(&kit);
+}
+
 TEST(envoy_stats_in_both_spellings) {
     static const struct {
         const char *total, *time, *pending, *cluster, *code;
@@ -418,6 +436,7 @@ TEST_MAIN(TEST_CASE(istio_requests_count_once_per_reporter_and_entity),
           TEST_CASE(istio_latest_is_no_version_and_unknown_no_service), TEST_CASE(istio_statuses_fall_into_classes),
           TEST_CASE(istio_durations_are_milliseconds_and_split_by_failure),
           TEST_CASE(opentelemetry_durations_count_requests_in_seconds_and_the_older_names_do_not_add_to_them),
+          TEST_CASE(a_host_of_two_words_is_a_service_and_its_namespace_where_there_is_such_a_service),
           TEST_CASE(client_durations_count_for_the_edge_alone), TEST_CASE(envoy_stats_in_both_spellings),
           TEST_CASE(envoy_counts_what_its_own_listeners_serve_and_nothing_of_other_sides),
           TEST_CASE(span_metrics_count_servers_and_the_service_graph_counts_edges),

@@ -47,6 +47,22 @@ TEST(a_request_seen_from_both_ends_counts_once) {
     cell_fini(&span);
 }
 
+TEST(calls_that_were_given_up_are_failures_and_no_requests_of_their_own) {
+    cell_t server = cell_with(10, 0), client, sum;
+    cell_init(&client);
+    cell_init(&sum);
+    for (int i = 0; i < 4; i++) cell_request(&client, FAILURE_TIMEOUT, 2000000);
+    observer_merge(&sum, OBSERVER_PROXY_SERVER, OBSERVER_PROXY_SERVER, &server);
+    observer_merge(&sum, OBSERVER_PROXY_SERVER, OBSERVER_PROXY_CLIENT, &client);
+    CHECK_EQUAL(sum.requests, 10);
+    CHECK_EQUAL(cell_errors(&sum), 4);
+    for (int i = 0; i < 4; i++) observer_merge(&sum, OBSERVER_PROXY_SERVER, OBSERVER_PROXY_CLIENT, &client);
+    CHECK_EQUAL(cell_errors(&sum), 10); /* no more than there were requests */
+    cell_fini(&sum);
+    cell_fini(&server);
+    cell_fini(&client);
+}
+
 TEST(the_callers_proxy_adds_nothing_to_itself_or_to_weaker_observers) {
     cell_t client = cell_with(107, 7), span = cell_with(10, 2), sum;
     cell_init(&sum);
@@ -79,5 +95,6 @@ TEST(everybodys_gauges_and_exemplars_are_kept) {
 
 TEST_MAIN(TEST_CASE(the_first_observer_that_saw_a_request_is_the_authority), TEST_CASE(gauges_alone_make_no_authority),
           TEST_CASE(a_request_seen_from_both_ends_counts_once),
+          TEST_CASE(calls_that_were_given_up_are_failures_and_no_requests_of_their_own),
           TEST_CASE(the_callers_proxy_adds_nothing_to_itself_or_to_weaker_observers),
           TEST_CASE(everybodys_gauges_and_exemplars_are_kept))

@@ -47,7 +47,7 @@ static void cells_odd(cell_t *cell, uint64_t *seed) {
         sketch_add_exponential(&cell->ok, -2, 3, 7, 1e9);
         break; /* a scale below 0 */
     case 2:
-        sketch_add_range(&cell->failed, 0, UINT64_MAX, 3);
+        sketch_add_range(&cell->failed, 0, UINT64_MAX, 3, 0, 0.5);
         break;
     case 3:
         sketch_add(&cell->ok, 0, 5);
