@@ -25,10 +25,11 @@
 #include <stdlib.h>
 
 enum {
-    VERSION = 5,
+    VERSION = 6,
     VERSION_OLDEST = 1,
     VERSION_FOLLOWS = 3,
     VERSION_SUMS = 4,
+    VERSION_CAUSES = 6,
     NAME_ID_MAX = 1 << 24,
     SUBJECT_BYTES_MIN = 8
 };
@@ -62,6 +63,10 @@ static void walk_bucket(walk_t *walk, flow_t *flow, uint32_t recent) {
     walk_bool(walk, &bucket->held);
     walk_real(walk, &bucket->requests);
     walk_real(walk, &bucket->errors);
+    if (walk->version >= VERSION_CAUSES) {
+        walk_u8(walk, &bucket->late, UINT8_MAX);
+        walk_u8(walk, &bucket->refused, UINT8_MAX);
+    }
     tally_t latencies[VIEWS] = {0};
     for (uint8_t role = TRACK_LATENCY; role <= TRACK_CLIENT_LATENCY; role++) {
         histogram_t histogram = {{0}};

@@ -203,6 +203,10 @@ static void weaken(flow_t *flow) {
     for (int view = 0; view < VIEWS; view++) usual_scale(&flow->usual[view], keep);
 }
 
+static uint8_t part_of(double some, double all) {
+    return some > 0 && all > 0 ? (uint8_t)lround(255 * fmin(some / all, 1)) : 0;
+}
+
 bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
     flow->period_s = (float)observation->period_s;
     flow->coarse = observation->latencies[VIEW_SERVER].coarse || observation->latencies[VIEW_CALLER].coarse;
@@ -214,8 +218,11 @@ bool flow_push(flow_t *flow, const observation_t *observation, int64_t bucket) {
         settle_oldest(flow);
     if ((double)((bucket - newest) * BUCKET_SECONDS) > fmax(STALE_S, STALE_PERIODS * observation->period_s))
         weaken(flow);
-    flow->recent[flow->recent_count] = (flow_bucket_t){
-        .bucket = (int32_t)bucket, .requests = (float)observation->requests, .errors = (float)observation->errors};
+    flow->recent[flow->recent_count] = (flow_bucket_t){.bucket = (int32_t)bucket,
+                                                       .requests = (float)observation->requests,
+                                                       .errors = (float)observation->errors,
+                                                       .late = part_of(observation->late, observation->requests),
+                                                       .refused = part_of(observation->refused, observation->requests)};
     flow_recent_set(flow, flow->recent_count++, observation->latencies);
     return (double)((bucket - newest) * BUCKET_SECONDS) > reach_s;
 }

@@ -212,18 +212,31 @@ static void find_sources(analyzer_t *analyzer, const bucket_t *cells) {
     }
 }
 
+static void add_counts(const cell_t *cell, observation_t *into) {
+    into->requests += (double)cell->requests;
+    into->errors += (double)cell_errors(cell);
+    into->late += (double)cell->failures[FAILURE_TIMEOUT];
+    into->refused += (double)(cell->failures[FAILURE_DENIED] + cell->failures[FAILURE_CONNECTION]);
+}
+
 /* What only callers know (observer.h): how long they waited, and, of an edge whose callee's proxy has the say, which
- * calls never arrived or were given up. */
-static void add_callers_view(const analyzer_t *analyzer, const source_t *source, const bucket_t *cells, uint32_t place,
-                             observation_t *observation) {
-    const cell_t *cell = cells->cells[place];
-    bool proxy = analyzer->shard->entities[cells->entities[place]].observer == OBSERVER_PROXY_CLIENT;
-    if (proxy && source->observer != OBSERVER_PROXY_SERVER) return; /* counted already, or of another kind */
-    tally_add_sketch(&observation->latencies[VIEW_CALLER], proxy ? &cell->ok : &cell->client);
-    if (!proxy || analyzer->shard->entities[observation->entity].kind != ENTITY_EDGE) return;
-    double lost = (double)cell->failures[FAILURE_CONNECTION], late = (double)cell->failures[FAILURE_TIMEOUT];
-    observation->requests += lost;
-    observation->errors = fmin(observation->errors + lost + late, observation->requests);
+ * calls never arrived or were given up. What fails is as much as the one that sees more of it says: a refused
+ * connection has no name of its own in every mesh. */
+static void observe_callers(analyzer_t *analyzer, const source_t *source, const bucket_t *cells) {
+    observation_t *observation = &analyzer->observation, callers = {0};
+    for (uint32_t at = source->waits; at != 0; at = analyzer->links[at - 1].next) {
+        uint32_t place = analyzer->links[at - 1].place;
+        const cell_t *cell = cells->cells[place];
+        bool proxy = analyzer->shard->entities[cells->entities[place]].observer == OBSERVER_PROXY_CLIENT;
+        if (proxy && source->observer != OBSERVER_PROXY_SERVER) continue; /* counted already, or of another kind */
+        tally_add_sketch(&observation->latencies[VIEW_CALLER], proxy ? &cell->ok : &cell->client);
+        if (proxy) add_counts(cell, &callers);
+    }
+    if (!(callers.errors > 0) || analyzer->shard->entities[observation->entity].kind != ENTITY_EDGE) return;
+    observation->requests = fmax(observation->requests, callers.requests);
+    observation->errors = fmax(observation->errors, callers.errors);
+    observation->late = fmax(observation->late, callers.late);
+    observation->refused = fmax(observation->refused, callers.refused);
 }
 
 static void observe_cells(analyzer_t *analyzer, const source_t *source, const bucket_t *cells) {
@@ -232,18 +245,16 @@ static void observe_cells(analyzer_t *analyzer, const source_t *source, const bu
         uint32_t place = analyzer->links[at - 1].place;
         const cell_t *cell = cells->cells[place];
         observation->entity = cells->entities[place];
-        observation->requests += (double)cell->requests;
-        observation->errors += (double)cell_errors(cell);
+        add_counts(cell, observation);
         tally_add_sketch(&observation->latencies[VIEW_SERVER], &cell->ok);
         tally_add_sketch(&observation->latencies[VIEW_CALLER], &cell->client);
     }
-    for (uint32_t at = source->chain != 0 ? source->waits : 0; at != 0; at = analyzer->links[at - 1].next)
-        add_callers_view(analyzer, source, cells, analyzer->links[at - 1].place, observation);
+    if (source->chain != 0 && source->waits != 0) observe_callers(analyzer, source, cells);
 }
 
 static void observation_reset(observation_t *observation) {
     observation->entity = 0;
-    observation->requests = observation->errors = 0;
+    observation->requests = observation->errors = observation->late = observation->refused = 0;
     observation->period_s = (double)BUCKET_SECONDS;
     for (int view = 0; view < VIEWS; view++) tally_clear(&observation->latencies[view]);
 }

@@ -86,6 +86,7 @@ typedef struct {
     bool suspicious; /* strange by itself */
     bool held;       /* its service was in an incident: never to become part of the baseline */
     packing_t packing[VIEWS];
+    uint8_t late, refused; /* of the requests, in 255ths: given up by callers; forbidden, or without a connection */
     float requests, errors;
     float count[VIEWS], seconds[VIEWS]; /* how many latencies; all of them together, each as the middle of its bin */
     places_t places[VIEWS];
@@ -159,7 +160,8 @@ typedef struct {
 typedef struct {
     uint32_t entity;
     double requests, errors;
-    double period_s; /* time that the counts cover */
+    double late, refused; /* of the errors: given up by callers; forbidden, or without a connection */
+    double period_s;      /* time that the counts cover */
     tally_t latencies[VIEWS];
 } observation_t;
 

@@ -17,10 +17,14 @@ bool lately_of(const flow_t *flow, int64_t since_ns, lately_t *lately) {
         if (bucket_end_ns(bucket->bucket) <= since_ns) continue;
         lately->requests += bucket->requests;
         lately->errors += bucket->errors;
+        lately->late += bucket->late / 255.0 * bucket->requests;
+        lately->refused += bucket->refused / 255.0 * bucket->requests;
         flow_recent_add(flow, i, TRACK_LATENCY, &lately->latency);
         flow_recent_add(flow, i, TRACK_CLIENT_LATENCY, &lately->waits);
         covered_s += flow->period_s;
     }
+    lately->late /= fmax(lately->requests, 1);
+    lately->refused /= fmax(lately->requests, 1);
     lately->rate = covered_s > 0 ? lately->requests / covered_s : 0;
     lately->usual_rate = flow->period_s > 0 ? lately->usual.requests / (lately->usual.buckets * flow->period_s) : 0;
     lately->usual_errors = lately->usual.errors / lately->usual.requests;

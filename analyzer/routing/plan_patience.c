@@ -2,7 +2,8 @@
  * one value, beyond which about so many calls lay before as are given up now, and its own requests fail, while the
  * service gets as many requests as ever, answers them as fast as ever and does not fail by itself. Then the cure is a
  * timeout beyond what was ever usual. That calls fail is not asked for: not every library says so of those that it
- * gives up. */
+ * gives up. Where it is said, waits need not pile up (in wide buckets, or where they are told of answered calls only):
+ * then the slowest calls were given up, and the limit lies where as many took longer before. */
 #include "analyzer/phrase.h"
 #include "analyzer/routing/routing.h"
 
@@ -12,6 +13,9 @@
 static const double CUT_MIN = 0.01, OWN_ERRORS_MAX = 0.01, SLOWER_MAX = 1.5, SERVED_MIN = 0.7;
 static const double EXPLAINED_MIN = 0.4; /* of the calls that are cut: as many took longer than the limit before */
 static const double FELT_MIN = 0.3;      /* of them: as many of the caller's own requests fail */
+static const double REFUSED = 0.5;       /* of the calls that seem cut: then they were turned away */
+enum { BINS_COARSE = 3 };                /* that a value in a wide bucket may be off */
+static const double MISSED_MIN = 10, BEYOND_MAX = 0.3; /* calls that usually take longer; part of them that still may */
 static const double ROOM_FACTOR = 3, TIMEOUT_MIN_S = 0.05;
 
 /* One way from a caller to a service, and what cuts it. */
@@ -27,15 +31,33 @@ static bool serves_as_ever(const lately_t *served) {
            served->rate >= SERVED_MIN * served->usual_rate;
 }
 
+/* Whether calls that usually take longer than a limit are missing among those that were answered: not so where calls
+ * hang that would have been answered at once (a black hole). */
+static bool nothing_beyond(const lately_t *calls, double limit_s) {
+    double usual = histogram_total(&calls->usual_waits), now = histogram_total(&calls->waits);
+    int bin = 0, margin = calls->coarse ? BINS_COARSE : 1;
+    while (bin < HISTOGRAM_BINS && histogram_seconds(bin) < limit_s) bin++;
+    if (bin + margin >= HISTOGRAM_BINS || !(usual > 0) || !(now > 0)) return false;
+    double expected = histogram_above(&calls->usual_waits, bin + margin) / usual * now;
+    return expected >= MISSED_MIN && histogram_above(&calls->waits, bin + margin) <= BEYOND_MAX * expected;
+}
+
 static bool cut_of(const analyzer_t *analyzer, const subject_t *edge, int64_t onset_ns, cut_t *cut) {
-    int bin;
+    int bin = 0;
     const lately_t *calls = &cut->calls, *callers = &cut->callers;
     *cut = (cut_t){.caller = edge->key.caller, .callee = edge->key.service};
     if (!lately_of(edge->flow, onset_ns, &cut->calls)) return false;
     if (!lately_of(routing_flow(analyzer, cut->caller), onset_ns, &cut->callers)) return false;
     if (!lately_of(routing_flow(analyzer, cut->callee), onset_ns, &cut->served)) return false;
     cut->cut = lately_capped(calls, &bin);
+    if (cut->cut < CUT_MIN && calls->late >= CUT_MIN) {
+        double limit_s = histogram_quantile(&calls->usual_waits, 1 - calls->late);
+        if (!nothing_beyond(calls, limit_s)) return false;
+        cut->cut = calls->late;
+        for (bin = 0; bin < HISTOGRAM_BINS && histogram_seconds(bin + 1) <= limit_s;) bin++;
+    }
     cut->limit_s = histogram_seconds(bin + 0.5);
+    if (calls->refused > REFUSED * cut->cut) return false;
     double usual = histogram_total(&calls->usual_waits), each = fmin(1, calls->rate / fmax(callers->rate, 1e-9));
     double felt = callers->errors / callers->requests - callers->usual_errors;
     if (cut->cut < CUT_MIN || !(usual > 0) || !serves_as_ever(&cut->served) || felt < FELT_MIN * cut->cut * each)

@@ -18,6 +18,7 @@ typedef struct {
     histogram_t latency, waits;    /* of successes, as served; of all, as callers saw them */
     baseline_t usual;
     double usual_rate, usual_errors, highest_rate; /* requests/s; share; requests/s */
+    double late, refused; /* shares of the requests: given up by callers; forbidden, or without a connection */
     histogram_t usual_latency, usual_waits;
     bool coarse; /* latencies come out of wide buckets */
 } lately_t;

@@ -153,7 +153,7 @@ def black_hole(d):
 
 
 def crash(d):
-    who = d.busy(5)
+    who = d.busy(5, inner=True)  # of the first service nobody would tell the calls that never arrive
     instance = instance_of(d, who)
     flap = {'flap': f'{d.chance.randint(20, 60)}s'} if d.chance.random() < 0.5 else {}
     return ([{'at': '10m', 'service': who, 'instance': instance, 'crash': True, **flap}],
