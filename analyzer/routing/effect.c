@@ -4,20 +4,23 @@
  * three parts that are independent, so that their squares add: chance in the requests behind the forecast and in those
  * that will be measured (Wilson for the share, order statistics for the quantile), the others' own ups and downs from
  * bucket to bucket (a bootstrap over the recent buckets), and what is not known about load: where the others get more
- * than they ever bore, their answers may slow down as those of a queue do (M/M/1: in proportion to 1 / (1 - use)). */
+ * than they ever bore, their answers may slow down as those of a queue do. The interval is that of a few servers for
+ * one queue (M/M/c by Sakasegawa, An Approximation Formula L_q = alpha rho^beta / (1 - rho), 1977); whether a change
+ * may harm is judged by the bad end, a single one (M/M/1: in proportion to 1 / (1 - use)). */
 #include "analyzer/routing/routing.h"
 
 #include <math.h>
 
 enum { RESAMPLES = 200 };
 static const double Z = 1.645;         /* 90 % */
-static const double BOTH_ENDS = 1.2;   /* sqrt(1 + 60 s / 150 s): what is measured afterwards has its chance, too */
+static const double BOTH_ENDS = 1.1;   /* sqrt(1 + 60 s / 300 s): what is measured afterwards has its chance, too */
 static const double RESOLUTION = 0.04; /* of a quantile out of a histogram, in log time */
 /* How far a quantile estimated inside a wide explicit bucket may be off, in log time: rather too high than too low,
  * since a tail falls more steeply than a straight line through its buckets (sketch_explicit.h; lognormal latencies in
  * Istio's, Linkerd's and OpenTelemetry's buckets). */
-static const double COARSE_BELOW = 0.10, COARSE_ABOVE = 0.04;
+static const double COARSE_BELOW = 0.08, COARSE_ABOVE = 0.02;
 static const double USE_ASSUMED = 0.3; /* of processors, where nobody tells */
+static const double SERVERS = 4;       /* that share a queue: an instance works at several requests */
 
 /* All others, bucket by bucket. */
 typedef struct {
@@ -81,12 +84,17 @@ static double quantile_within(const histogram_t *histogram, double q) {
     return histogram_quantile(histogram, fmin(fmax(q, 0), 1));
 }
 
+/* How long a request is there, in units of its service time, with `servers` for the queue of which `use` are busy. */
+static double sojourn(double use, double servers) {
+    return 1 + pow(use, sqrt(2 * (servers + 1)) - 1) / (servers * (1 - use));
+}
+
 /* By how much (in log time) answers may get slower where the receivers get more than they bore. */
-static double slowdown(const effect_t *effect) {
+static double slowdown(const effect_t *effect, double servers) {
     if (effect->capacity == CAPACITY_BORNE || !(effect->highest > 0)) return 0;
     double after = effect->processor, growth = effect->rate / effect->highest;
     if (isnan(after)) after = fmin(USE_ASSUMED * growth, 0.9);
-    return after < 1 ? fmax(log((1 - after / growth) / (1 - after)), 0) : 0;
+    return after < 1 ? fmax(log(sojourn(after, servers) / sojourn(after / growth, servers)), 0) : 0;
 }
 
 static void forecast_errors(const buckets_t *all, const peer_t *rest, forecast_t *errors) {
@@ -176,7 +184,7 @@ effect_t effect_without(const analyzer_t *analyzer, const peers_t *peers, const 
     effect.errors.now = all.requests > 0 ? lost + (1 - lost) * all.errors / all.requests : lost;
     effect.p99_s.now = histogram_quantile(&all.latency, 0.99);
     forecast_errors(&buckets, &rest, &effect.errors);
-    forecast_p99(&buckets, &rest.latency, slowdown(&effect), &effect.p99_s);
+    forecast_p99(&buckets, &rest.latency, slowdown(&effect, SERVERS), &effect.p99_s);
     histogram_t usual_waits = {{0}};
     if (waits && service != NULL) flow_latencies(service, service->recent_count, TRACK_CLIENT_LATENCY, &usual_waits);
     effect.harm.usual = effect_cost(usual_errors, waits ? &usual_waits : &all.usual);
@@ -184,6 +192,7 @@ effect_t effect_without(const analyzer_t *analyzer, const peers_t *peers, const 
     effect.harm.predicted = effect_cost(effect.errors.predicted, waits ? &rest.waits : &rest.latency);
     double wait = effect.harm.predicted - effect.errors.predicted;
     double stretch = effect.p99_s.predicted > 0 ? effect.p99_s.high / effect.p99_s.predicted : 1;
+    stretch *= exp(slowdown(&effect, 1) - slowdown(&effect, SERVERS));
     effect.harm.worst = effect.errors.high + wait * stretch;
     return effect;
 }

@@ -1,5 +1,5 @@
 /* locations: in which zone an instance is. Its own metrics often do not tell (a Prometheus job is not in a zone), while
- * its callers' (Linkerd's dst_zone), its gauges or its spans do: what anyone tells counts for whoever speaks of it. */
+ * its callers' (Linkerd's dst_zone) or its gauges do: what anyone tells counts for whoever speaks of it. */
 #ifndef SEISMESH_FOLD_LOCATIONS_H
 #define SEISMESH_FOLD_LOCATIONS_H
 

@@ -197,6 +197,20 @@ def each_fault_hurts_users_and_each_cure_heals_them(work):
 
 
 @test
+def scenarios_drawn_by_chance_hold_and_bad_versions_among_them_are_found(work):
+    for again in ('a', 'b'):
+        subprocess.run([sys.executable, os.path.join(HERE, 'draw.py'), place(work, again), '--program', PROGRAM, '--count', '4',
+                        '--seed', '11', '--kind', 'bad_version'], check=True, capture_output=True)
+    drawn = sorted(os.listdir(place(work, 'a')))
+    check(len(drawn) == 4 and drawn == sorted(os.listdir(place(work, 'b'))), f'{drawn}')
+    check(not filecmp.cmpfiles(place(work, 'a'), place(work, 'b'), drawn, shallow=False)[1], 'the same seed draws others')
+    options = type('Options', (), {'program': PROGRAM})
+    for name in drawn:
+        result = scorer.run_analyzer(options, os.path.join(work, 'a', name), None, work)
+        check(result['detected'] and result['top1'], f'{name}: {result}')
+
+
+@test
 def gross_faults_are_found_and_named_and_calm_is_kept(work):
     options = type('Options', (), {'program': PROGRAM})
     for name in ('bad-version-errors-chain-stock', 'bad-instance-shop-cart', 'slow-dependency-chain-store'):

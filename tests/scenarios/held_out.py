@@ -118,7 +118,8 @@ def places():
                cure=drain('accounts', 'accounts-v1-3'), **objective('gateway')))
     write('instance-of-two', 'one of only two instances gets slow', 'tickets',
           [{'at': '10m', 'service': 'acquirer', 'instance': 'acquirer-v1-2', 'slower': 10}],
-          must('bad_instance', {'service': 'acquirer', 'instance': 'acquirer-v1-2'}, **objective('web', '1%', '400ms')))
+          must('bad_instance', {'service': 'acquirer', 'instance': 'acquirer-v1-2'},
+               cure=drain('acquirer', 'acquirer-v1-2'), **objective('web', '1%', '400ms')))
 
 
 def pairs():
