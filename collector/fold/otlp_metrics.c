@@ -134,12 +134,15 @@ static bool count_value(const reader_t *r, uint64_t *count) {
 
 static void add_explicit(const reader_t *r, sketch_t *sketch) {
     const point_t *point = &r->point;
-    uint64_t chance = (point->id.low ^ (uint64_t)point->increment.time_ns) * UINT64_C(0x9E3779B97F4A7C15);
     bool cumulative = r->metric.temporality == TEMPORALITY_CUMULATIVE;
+    const uint64_t *shape = cumulative ? point->told : point->buckets;
+    /* Of the counts alone where they grow: a page that is scraped, and the same through a Collector, give the same. */
+    uint64_t chance = XXH3_64bits_withSeed(shape, point->increment.bucket_count * sizeof *shape,
+                                           cumulative ? 0 : (uint64_t)point->increment.time_ns);
     sketch_add_explicit(sketch, &(explicit_histogram_t){.bounds = point->bounds,
                                                         .bound_count = point->bound_count,
                                                         .counts = point->buckets,
-                                                        .shape = cumulative ? point->told : point->buckets,
+                                                        .shape = shape,
                                                         .bucket_count = point->increment.bucket_count,
                                                         .unit_ns = r->metric.scale * 1e9,
                                                         .chance = chance});

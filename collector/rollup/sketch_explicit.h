@@ -16,7 +16,7 @@ typedef struct {
     const uint64_t *shape;  /* bucket_count of them: what its stream counted since it began, or just `counts` */
     uint32_t bucket_count;
     double unit_ns;
-    uint64_t chance; /* decides where remainders fall; the same for the same point, different from point to point */
+    uint64_t chance; /* decides where remainders fall; the same for the same counts, different from point to point */
 } explicit_histogram_t;
 
 /* The sum is the caller's to add. */

@@ -52,7 +52,8 @@ def draw_mesh(chance):
             if depth:
                 above = [n for l in layers[max(0, depth - 2):depth] for n in l]
                 near = [n for n in above if n in layers[depth - 1]]
-                callers[name] = list({chance.choice(near), *([chance.choice(above)] if chance.random() < 0.4 else [])})
+                chosen = [chance.choice(near), *([chance.choice(above)] if chance.random() < 0.4 else [])]
+                callers[name] = list(dict.fromkeys(chosen))
     for name, froms in callers.items():
         for caller in froms:
             call = {'to': name}
