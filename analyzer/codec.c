@@ -12,7 +12,7 @@
  * Version 1 had one role less (no TRACK_GAUGE_PROCESSOR) and read what fills up by another scale: such gauges are
  * learned anew, all else goes on. Versions 1 and 2 did not note when a subject was first seen, nor answers of people.
  * Up to version 3 every subject with counts had a track of its callers' latency, told or not, and there were no sums of
- * its latencies.
+ * its latencies. Up to version 5 nothing told which failures were calls given up or refused, nor wide buckets.
  *
  * One list of fields serves both directions (walk.h), so that they cannot drift apart. */
 #include "analyzer/habits.h"
@@ -83,6 +83,7 @@ static void walk_flow(walk_t *walk, flow_t *flow) {
                       &flow->tail_weight[1], &flow->highest_rate,  &flow->period_s};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_real(walk, reals[i]);
     walk_bool(walk, &flow->before_suspicious);
+    if (walk->version >= VERSION_CAUSES) walk_bool(walk, &flow->coarse);
     walk_usual(walk, flow, TRACK_LATENCY);
     walk_usual(walk, flow, TRACK_CLIENT_LATENCY);
     walk_u8(walk, &flow->recent_count, RECENT_BUCKETS);

@@ -5,7 +5,7 @@
  *            out of the caller got slower than ways into the callee, the caller itself is slow to send and to receive,
  *            and carries the blame.
  *   saturation  its processor or memory filled up at the same time
- *   silence  some of its instances stopped answering, while its others go on as before: calls to them get lost
+ *   silence  some of its instances stopped answering, while its others go on: calls to them get lost
  *
  * each as evidence (capped, so that volume alone does not convict) times effect (log of the slowdown). Victims are
  * those whose deviation disappears when the callees' is subtracted. */
@@ -217,9 +217,7 @@ static bool fails_in_parts(const analyzer_t *analyzer, uint32_t service) {
  * too long. */
 static bool cascades(const analyzer_t *analyzer, const incident_t *incident, const ranking_t *ranking, uint32_t service,
                      const track_t *shown) {
-    int64_t head_start_ns = shown->role == TRACK_LATENCY        ? -BUCKET_NS
-                            : fails_in_parts(analyzer, service) ? BUCKET_NS
-                                                                : 0;
+    bool latency = shown->role == TRACK_LATENCY;
     for (uint32_t i = 0; i < analyzer->subject_count; i++) {
         const subject_key_t *key = &analyzer->subjects[i].key;
         if (key->kind != ENTITY_EDGE || key->caller != service || key->service == service) continue;
@@ -231,8 +229,9 @@ static bool cascades(const analyzer_t *analyzer, const incident_t *incident, con
         if (seen.weight <= 0 && fails) seen = deviation_of(analyzer, i, incident->id, TRACK_CLIENT_LATENCY);
         if (seen.weight <= 0) continue;
         const trouble_t *trouble = &analyzer->subjects[seen.subject].tracks[seen.track].trouble;
-        if (trouble->effect >= CASCADE_EFFECT && trouble->onset_ns + head_start_ns <= shown->trouble.onset_ns)
-            return true;
+        int64_t ahead_ns = shown->trouble.onset_ns - trouble->onset_ns;
+        if (trouble->effect < CASCADE_EFFECT || ahead_ns < (latency ? -BUCKET_NS : 0)) continue;
+        if (latency || ahead_ns >= BUCKET_NS || !fails_in_parts(analyzer, service)) return true;
     }
     return false;
 }

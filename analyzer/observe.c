@@ -175,9 +175,9 @@ static void make_room(analyzer_t *analyzer, uint32_t cells) {
         analyzer->cell_capacity = cells;
         analyzer->cell_subjects = memory_resize(analyzer->cell_subjects, cells * sizeof *analyzer->cell_subjects);
     }
-    if ((2 + WAITS_MAX) * cells >
-        analyzer->link_capacity) { /* a cell is a source, and may be waits and callers' view */
-        analyzer->link_capacity = (2 + WAITS_MAX) * cells;
+    uint32_t links = (2 + WAITS_MAX) * cells; /* a cell is a source, and may be waits and callers' view */
+    if (links > analyzer->link_capacity) {
+        analyzer->link_capacity = links;
         analyzer->links = memory_resize(analyzer->links, analyzer->link_capacity * sizeof *analyzer->links);
     }
 }

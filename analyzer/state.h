@@ -111,7 +111,7 @@ typedef struct {
     float period_s;         /* of the counts: a bucket, or the spacing of the gauges they came from */
     bool waited;            /* callers told their view, so that there is a track of it */
     bool before_suspicious; /* the bucket settled last */
-    bool coarse;            /* latencies come out of wide explicit buckets; not kept, each bucket says so again */
+    bool coarse;            /* latencies come out of wide explicit buckets */
     uint8_t recent_count;
     uint8_t streak[VIEWS + 1];          /* by role: bits of the last eight judgements, newest lowest: 1 = suspicious */
     uint16_t packed_bytes, packed_room; /* of `packed`: in use, allocated */

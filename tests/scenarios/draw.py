@@ -110,7 +110,7 @@ class Drawn:
         self.services, self.entry, self.rate, self.flows, self.callers = draw_mesh(chance)
         self.zones = list('abc')[:chance.choice([1, 2, 3, 3])]
         self.voices = chance.choice(VOICES)
-        self.duration, self.more, self.actions = '16m', {}, []
+        self.duration, self.actions = '16m', []
         self.traffic = [{'to': self.entry, 'rate': self.rate, 'noise': chance.choice(['5%', '10%', '20%'])}]
 
     def busy(self, least=3.0, inner=False):
@@ -317,7 +317,7 @@ def usual(program, path):
 
 def write(path, drawn, name, seed, events, truth, objective):
     scenario = {'name': name, 'about': 'drawn by chance', 'seed': seed, 'duration': drawn.duration, 'zones': drawn.zones,
-                'telemetry': drawn.voices, **drawn.more, 'services': drawn.services, 'traffic': drawn.traffic}
+                'telemetry': drawn.voices, 'services': drawn.services, 'traffic': drawn.traffic}
     if events:
         scenario['events'] = events
     if drawn.actions:
@@ -358,7 +358,7 @@ def main():
     parser.add_argument('folder')
     parser.add_argument('--count', type=int, default=100)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--kind', action='append', default=[])
+    parser.add_argument('--kind', action='append', default=[], choices=sorted({f.__name__ for f in FAULTS + PEACE}))
     parser.add_argument('--program', default=os.path.join(run.ROOT, 'build/release/seismesh'))
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
@@ -375,6 +375,4 @@ if __name__ == '__main__':
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as failed:
-        print(f"draw.py: {' '.join(failed.cmd)} ended with {failed.returncode}: "
-              f"{(failed.stderr or b'').decode(errors='replace')[-500:]}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f'draw.py: {run.ended(failed)}')

@@ -237,6 +237,12 @@ def show(result):
           f"{state[2]:>5} {result['false']:>6}  {' '.join(result.get('named', []))}{change}")
 
 
+def ended(failed):
+    """What became of a program that failed, as a sentence."""
+    words = (failed.stderr or b'').decode(errors='replace')[-500:]
+    return f"{' '.join(failed.cmd)} ended with {failed.returncode}: {words}"
+
+
 def share(part, whole):
     return f'{part} of {whole}' + (f' ({100 * part / whole:.1f} %)' if whole else '')
 
@@ -302,6 +308,4 @@ if __name__ == '__main__':
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as failed:
-        print(f"run.py: {' '.join(failed.cmd)} ended with {failed.returncode}: "
-              f"{(failed.stderr or b'').decode(errors='replace')[-500:]}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f'run.py: {ended(failed)}')
