@@ -4,6 +4,7 @@
 #   make VARIANT=asan …    build/asan: AddressSanitizer and UndefinedBehaviorSanitizer
 #   make VARIANT=tsan …    build/tsan: ThreadSanitizer
 #   make VARIANT=fuzz …    build/fuzz: clang, libFuzzer, ASan, UBSan
+#   make VARIANT=afl …     build/afl: the fuzz targets for AFL++ (Debian: afl++), UBSan; fast, for many executions
 #   make V=1 …             shows the commands
 
 VERSION := 0.1.0
@@ -24,9 +25,13 @@ FLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undef
                  -Wno-format-truncation -Wno-nonnull -Wno-format-overflow
 FLAGS_tsan    := -O1 -g -fsanitize=thread
 FLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FLAGS_afl     := -O2 -g -fsanitize=undefined -fno-sanitize-recover=undefined
 FLAGS_cover   := -O1 -g -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping
 ifneq ($(filter fuzz cover,$(VARIANT)),)
 CC := clang
+endif
+ifeq ($(VARIANT),afl)
+CC := AFL_QUIET=1 afl-clang-fast
 endif
 
 CFLAGS := -std=gnu17 $(WARNINGS) $(HARDENED) $(FLAGS_$(VARIANT)) -I. -I$(BUILD)/generated -pthread \

@@ -103,7 +103,7 @@ void analyzer_bucket(analyzer_t *analyzer, const shard_t *shard, int64_t bucket,
     analyzer->shard = shard;
     analyzer->last_bucket = bucket;
     if (analyzer->last_data_bucket != INT64_MIN && bucket - analyzer->last_data_bucket > SILENCE_BUCKETS)
-        incidents_gap(analyzer, analyzer->last_data_bucket);
+        incidents_gap(analyzer);
     analyzer->verdicts.count = analyzer->verdicts.asked = analyzer->judged_count = 0;
     analyzer->verdicts.asked_subject = NO_INDEX;
     if (cells != NULL && cells->count > 0) {

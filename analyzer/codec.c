@@ -56,8 +56,7 @@ static void walk_usual(walk_t *walk, flow_t *flow, uint8_t role) {
 static void walk_bucket(walk_t *walk, flow_t *flow, uint32_t recent) {
     flow_bucket_t *bucket = &flow->recent[recent];
     int64_t number = bucket->bucket;
-    walk_i64(walk, &number);
-    if (number < INT32_MIN || number > INT32_MAX) walk->ok = false;
+    walk_instant(walk, &number, BUCKET_NS); /* that fits into 32 bits */
     bucket->bucket = walk->ok ? (int32_t)number : 0;
     walk_bool(walk, &bucket->suspicious);
     walk_bool(walk, &bucket->held);
@@ -77,11 +76,17 @@ static void walk_bucket(walk_t *walk, flow_t *flow, uint32_t recent) {
     if (walk->in != NULL && walk->ok) flow_recent_set(flow, recent, latencies);
 }
 
+/* Seconds that can be added to an instant; nothing is told less often than every 31 years. */
+static bool is_period(double period_s) {
+    return period_s >= 0 && period_s <= 1e9;
+}
+
 static void walk_flow(walk_t *walk, flow_t *flow) {
     float *reals[] = {&flow->requests,       &flow->errors,        &flow->buckets,       &flow->lumps,
                       &flow->lump_weight,    &flow->tail_lumps[0], &flow->tail_lumps[1], &flow->tail_weight[0],
                       &flow->tail_weight[1], &flow->highest_rate,  &flow->period_s};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_real(walk, reals[i]);
+    if (!is_period((double)flow->period_s)) walk->ok = false;
     walk_bool(walk, &flow->before_suspicious);
     if (walk->version >= VERSION_CAUSES) walk_bool(walk, &flow->coarse);
     walk_usual(walk, flow, TRACK_LATENCY);
@@ -95,8 +100,9 @@ static void walk_gauge(walk_t *walk, gauge_track_t *gauge) {
     walk_u16(walk, &gauge->count, GAUGE_HISTORY);
     walk_u16(walk, &gauge->next, GAUGE_HISTORY - 1);
     for (uint16_t i = 0; i < gauge->count; i++) walk_f32(walk, &gauge->history[i]);
-    walk_i64(walk, &gauge->last_ns);
+    walk_instant_or_none(walk, &gauge->last_ns, 1);
     walk_f64(walk, &gauge->period_s);
+    if (!is_period(gauge->period_s)) walk->ok = false;
     walk_f64(walk, &gauge->pending);
     walk_bool(walk, &gauge->pending_suspicious);
     walk_bool(walk, &gauge->before_suspicious);
@@ -106,8 +112,8 @@ static void walk_gauge(walk_t *walk, gauge_track_t *gauge) {
 static void walk_trouble(walk_t *walk, trouble_t *trouble) {
     walk_u64(walk, &trouble->incident);
     if (trouble->incident == 0) return;
-    walk_i64(walk, &trouble->onset_ns);
-    walk_i64(walk, &trouble->last_ns);
+    walk_instant(walk, &trouble->onset_ns, 1);
+    walk_instant(walk, &trouble->last_ns, 1);
     float *reals[] = {&trouble->strength, &trouble->effect,   &trouble->excess,
                       &trouble->observed, &trouble->expected, &trouble->low,
                       &trouble->high,     &trouble->requests, &trouble->affected_per_minute,
@@ -160,8 +166,8 @@ static void walk_key(walk_t *walk, subject_key_t *key) {
 
 static void walk_subject(walk_t *walk, subject_t *subject) {
     walk_u32(walk, &subject->entity, UINT32_MAX);
-    if (walk->version >= 3) walk_i64(walk, &subject->first_bucket);
-    walk_i64(walk, &subject->last_bucket);
+    if (walk->version >= 3) walk_instant_or_none(walk, &subject->first_bucket, BUCKET_NS);
+    walk_instant_or_none(walk, &subject->last_bucket, BUCKET_NS);
     bool flow = subject->flow != NULL;
     walk_bool(walk, &flow);
     if (flow && walk->ok) {
@@ -195,15 +201,15 @@ static void walk_blame(walk_t *walk, blame_t *blame) {
     walk_f64(walk, &blame->own);
     walk_f64(walk, &blame->network);
     walk_f64(walk, &blame->saturation);
-    walk_i64(walk, &blame->onset_ns);
+    walk_instant(walk, &blame->onset_ns, 1);
 }
 
 static void walk_incident(walk_t *walk, incident_t *incident) {
     walk_u64(walk, &incident->id);
-    walk_i64(walk, &incident->opened_ns);
-    walk_i64(walk, &incident->updated_ns);
-    walk_i64(walk, &incident->closed_ns);
-    walk_i64(walk, &incident->first_failure_ns);
+    walk_instant(walk, &incident->opened_ns, 1);
+    walk_instant(walk, &incident->updated_ns, 1);
+    walk_instant(walk, &incident->closed_ns, 1);
+    walk_instant(walk, &incident->first_failure_ns, 1);
     walk_bool(walk, &incident->established);
     walk_f64(walk, &incident->evidence);
     walk_f64(walk, &incident->affected_per_minute);
@@ -216,8 +222,8 @@ static void walk_incident(walk_t *walk, incident_t *incident) {
 }
 
 static void walk_head(walk_t *walk, analyzer_t *analyzer) {
-    walk_i64(walk, &analyzer->last_bucket);
-    walk_i64(walk, &analyzer->last_data_bucket);
+    walk_instant_or_none(walk, &analyzer->last_bucket, BUCKET_NS);
+    walk_instant_or_none(walk, &analyzer->last_data_bucket, BUCKET_NS);
     walk_u64(walk, &analyzer->next_incident);
     walk_u64(walk, &analyzer->next_suggestion);
     walk_u64(walk, &analyzer->refused);

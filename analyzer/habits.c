@@ -104,7 +104,7 @@ static void find_silent(const analyzer_t *analyzer, int64_t bucket) {
             bool misses = traffic_misses(&habit->traffic, &habit->season, (double)flow->period_s, bucket);
             if (pass == 0) {
                 silent += misses;
-                active += !misses && bucket - habit->traffic.last_bucket <= ACTIVE_BUCKETS;
+                active += !misses && habit->traffic.last_bucket >= bucket - ACTIVE_BUCKETS;
             } else if (misses && silent <= active) {
                 traffic_silent(&habit->traffic, &habit->season, bucket);
             }
@@ -146,8 +146,7 @@ void habits_walk(walk_t *walk, analyzer_t *analyzer) {
         season_walk(walk, &habit->season);
         walk_u16(walk, &habit->flapping.times, UINT16_MAX);
         if (habit->flapping.times == 0) continue;
-        walk_i64(walk, &habit->flapping.since_ns);
-        walk_i64(walk, &habit->flapping.closed_ns);
-        if (habit->flapping.since_ns < 0 || habit->flapping.closed_ns < 0) walk->ok = false; /* before 1970 */
+        walk_instant(walk, &habit->flapping.since_ns, 1);
+        walk_instant(walk, &habit->flapping.closed_ns, 1);
     }
 }

@@ -419,11 +419,11 @@ static bool note_answers(const analyzer_t *analyzer, incident_t *incident, int64
     return news;
 }
 
-void incidents_gap(analyzer_t *analyzer, int64_t bucket) {
-    (void)bucket;
+void incidents_gap(analyzer_t *analyzer) {
     for (uint32_t i = analyzer->open_count; i-- > 0;) {
-        int64_t until = quiet_from(analyzer, &analyzer->open[i]);
-        if (until < bucket_end_ns(analyzer->last_bucket)) close_incident(analyzer, i, until);
+        int64_t until = quiet_from(analyzer, &analyzer->open[i]), updated_ns = analyzer->open[i].updated_ns;
+        if (until >= bucket_end_ns(analyzer->last_bucket)) continue;
+        close_incident(analyzer, i, until > updated_ns ? until : updated_ns);
     }
 }
 

@@ -153,9 +153,7 @@ static void walk_hour(walk_t *walk, season_hour_t *hour) {
 }
 
 void season_walk(walk_t *walk, season_t *season) {
-    enum { BLOCK_MAX = 1 << 28 }; /* beyond any date */
-    walk_i64(walk, &season->block);
-    if (season->block != INT64_MIN && (season->block < -BLOCK_MAX || season->block > BLOCK_MAX)) walk->ok = false;
+    walk_instant_or_none(walk, &season->block, (int64_t)(BLOCK_S * 1e9));
     walk_hour(walk, &season->now);
     season_sums_t *sums = &season->sums;
     float *reals[] = {&sums->requests,   &sums->errors,     &sums->count[0],   &sums->count[1],

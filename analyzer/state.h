@@ -319,7 +319,8 @@ double flow_precision(double lumps, double weight, double prior, uint32_t window
 
 /* incident.c */
 void incidents_tick(analyzer_t *analyzer, int64_t now_ns);
-void incidents_gap(analyzer_t *analyzer, int64_t bucket);
+/* Closes what had gone quiet before a gap without any data that ends with this bucket. */
+void incidents_gap(analyzer_t *analyzer);
 
 /* culprit.c: ranks the suspects of an incident, best first; returns how many. */
 uint32_t culprit_rank(const analyzer_t *analyzer, const incident_t *incident, blame_t *ranked, bool *established);

@@ -174,7 +174,7 @@ void traffic_walk(walk_t *walk, traffic_t *traffic) {
     float *wide[] = {&traffic->seen, &traffic->expected, &traffic->low, &traffic->high, &traffic->window_s};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) walk_f32(walk, reals[i]);
     walk_u32(walk, &traffic->arrivals, UINT16_MAX);
-    walk_i64(walk, &traffic->last_bucket);
+    walk_instant_or_none(walk, &traffic->last_bucket, BUCKET_NS);
     walk_u8(walk, &traffic->recent, TRAFFIC_RECENT);
     for (uint32_t i = 0; i < traffic->recent; i++) {
         walk_f32(walk, &traffic->counts[i]);
@@ -182,6 +182,6 @@ void traffic_walk(walk_t *walk, traffic_t *traffic) {
     }
     walk_u8(walk, &traffic->state, TRAFFIC_STATES - 1);
     if (traffic->state == TRAFFIC_USUAL) return;
-    walk_i64(walk, &traffic->since_ns);
+    walk_instant(walk, &traffic->since_ns, 1);
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) walk_f32(walk, wide[i]);
 }

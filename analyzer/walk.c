@@ -42,6 +42,21 @@ void walk_i64(walk_t *walk, int64_t *value) {
         walk->ok = walk->ok && bytes_zigzag(walk->in, value);
 }
 
+static bool within_reach(int64_t value, int64_t unit_ns) {
+    int64_t most = INT64_MAX / 2 / unit_ns;
+    return value >= -most && value <= most;
+}
+
+void walk_instant(walk_t *walk, int64_t *value, int64_t unit_ns) {
+    walk_i64(walk, value);
+    if (walk->in != NULL && !within_reach(*value, unit_ns)) walk->ok = false;
+}
+
+void walk_instant_or_none(walk_t *walk, int64_t *value, int64_t unit_ns) {
+    walk_i64(walk, value);
+    if (walk->in != NULL && *value != INT64_MIN && !within_reach(*value, unit_ns)) walk->ok = false;
+}
+
 void walk_f64(walk_t *walk, double *value) {
     if (walk->out != NULL)
         buffer_f64(walk->out, *value);

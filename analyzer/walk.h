@@ -20,6 +20,11 @@ void walk_u16(walk_t *walk, uint16_t *value, uint16_t max);
 void walk_u8(walk_t *walk, uint8_t *value, uint8_t max);
 void walk_bool(walk_t *walk, bool *value);
 void walk_i64(walk_t *walk, int64_t *value);
+
+/* An instant in units of so many ns since 1970, and within 146 years of it, so that differences and the next bucket can
+ * be reckoned with. The second one may also be INT64_MIN: none. */
+void walk_instant(walk_t *walk, int64_t *value, int64_t unit_ns);
+void walk_instant_or_none(walk_t *walk, int64_t *value, int64_t unit_ns);
 void walk_f64(walk_t *walk, double *value);
 void walk_f32(walk_t *walk, float *value);
 void walk_histogram(walk_t *walk, histogram_t *histogram);

@@ -12,8 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const int64_t TIME_MAX = INT64_C(1) << 61;
-
 /* Into `text` (owned, NUL-terminated) when reading; bytes that are zero end it. */
 static void walk_text(walk_t *walk, char **text, uint32_t max) {
     uint32_t len = walk->out != NULL ? (uint32_t)strlen(*text) : 0;
@@ -40,15 +38,10 @@ static void walk_record(walk_t *walk, track_record_t *record) {
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) walk_u64(walk, counts[i]);
 }
 
-/* Counts and evidence are finite, times are years that a clock can show: arithmetic relies on it. */
+/* Counts and evidence are finite: arithmetic relies on it. */
 static void walk_real(walk_t *walk, double *value) {
     walk_f64(walk, value);
     if (!isfinite(*value) || fabs(*value) > 1e15) walk->ok = false;
-}
-
-static void walk_time(walk_t *walk, int64_t *value) {
-    walk_i64(walk, value);
-    if (*value < -TIME_MAX || *value > TIME_MAX) walk->ok = false;
 }
 
 static void walk_fare(walk_t *walk, fare_t *fare) {
@@ -60,8 +53,8 @@ static void walk_fare(walk_t *walk, fare_t *fare) {
 static void walk_trial(walk_t *walk, trial_t *trial) {
     walk_u64(walk, &trial->id);
     walk_u64(walk, &trial->incident);
-    walk_time(walk, &trial->created_ns);
-    walk_time(walk, &trial->expires_ns);
+    walk_instant(walk, &trial->created_ns, 1);
+    walk_instant(walk, &trial->expires_ns, 1);
     walk_text(walk, &trial->json, DOCUMENT_BYTES_MAX);
     walk_u8(walk, &trial->phase, TRIAL_PHASES - 1);
     walk_u32(walk, &trial->part_count, PARTS_MAX);
@@ -74,7 +67,7 @@ static void walk_trial(walk_t *walk, trial_t *trial) {
     walk_real(walk, &trial->evidence);
     walk_real(walk, &trial->against);
     int64_t *const times[] = {&trial->since_ns, &trial->seen_ns, &trial->from_ns, &trial->until_ns};
-    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) walk_time(walk, times[i]);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) walk_instant(walk, times[i], 1);
     walk_fare(walk, &trial->before);
     walk_fare(walk, &trial->pending);
     walk_fare(walk, &trial->after);

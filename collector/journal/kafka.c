@@ -263,12 +263,21 @@ static void kafka_free(kafka_t *kafka) {
     free(kafka);
 }
 
+/* librdkafka before 2.3.0 ends the process by an assertion when a member of a group that was never given anything is
+ * destroyed (confluentinc/librdkafka#4312): such a one, which has left the group by then, is left to the process's end.
+ */
+static bool may_be_destroyed(const kafka_t *kafka) {
+    enum { MENDED_IN = 0x020300ff };
+    return kafka->was_given || rd_kafka_version() >= MENDED_IN;
+}
+
 static void kafka_close(journal_t *journal) {
     kafka_t *kafka = (kafka_t *)journal;
     kafka->closing = true;
     if (kafka->lent != NULL) rd_kafka_message_destroy(kafka->lent);
     kafka->lent = NULL;
     (void)rd_kafka_consumer_close(kafka->consumer); /* gives the partitions back: kafka_group_changed */
+    if (!may_be_destroyed(kafka)) kafka->consumer = NULL;
     kafka_free(kafka);
 }
 

@@ -102,7 +102,7 @@ void kafka_group_changed(rd_kafka_t *client, rd_kafka_resp_err_t what, rd_kafka_
     rd_kafka_error_t *error = NULL;
     if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         kafka->unreachable = false;
-        kafka->joined = true;
+        kafka->joined = kafka->was_given = true;
         seek(kafka, partitions);
         error = rd_kafka_incremental_assign(client, partitions);
     } else {

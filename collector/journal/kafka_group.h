@@ -25,7 +25,8 @@ typedef struct {
     bool closing;
 
     /* of the reading thread */
-    bool joined; /* the group has told us which partitions are ours, if any */
+    bool joined;    /* the group has told us which partitions are ours, if any */
+    bool was_given; /* it once did */
     kafka_offsets_t offsets, released;
     kafka_offsets_t kept; /* with a holder: what checkpoints of our own have had */
     kafka_snapshots_t snapshots;

@@ -10,6 +10,7 @@ W0 goes to the receivers of worker 1 (which is never struck, since it has to ack
     frozen    a worker stands still for longer than the group waits, and goes on: others have its partitions by then
     leave     a worker is stopped in good order and comes back
     late      another worker joins
+    brief     another worker joins, and leaves before the group has settled
     view      the view gets SIGKILL and comes back
     broker    the broker gets SIGKILL and comes back
 In the end the view's counts are compared with the ledger, exactly, traces are read through the view, every span once,
@@ -33,7 +34,7 @@ import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BLOWS = ("kill", "gone", "frozen", "leave", "late", "view", "broker")
+BLOWS = ("kill", "gone", "frozen", "leave", "late", "brief", "view", "broker")
 WORKERS = 4  # the last one joins late
 
 
@@ -97,13 +98,14 @@ class Node(Process):
     def __init__(self, options, work, role, number):
         self.name, self.port = f"{role}{number}", options.port + 3 * number
         self.data = os.path.join(work, self.name)
+        # While the broker is away, of the two halves of a call one may be acknowledged a minute after the other.
         super().__init__([os.path.join(options.build, "seismesh"), "serve", "--role", role, "--data", self.data,
                           "--journal.kind", "kafka", "--kafka.brokers", f"127.0.0.1:{options.broker_port}",
                           "--listen.otlp_http", f"127.0.0.1:{self.port}",
                           "--listen.otlp_grpc", f"127.0.0.1:{self.port + 1}",
                           "--listen.web", f"127.0.0.1:{self.port + 2}",
                           "--kafka.properties", "session.timeout.ms=6000; topic.metadata.refresh.interval.ms=1000",
-                          "--cluster.keep_seconds", "2", "--limits.silence_seconds", "2"] + options.flag,
+                          "--cluster.keep_seconds", "2", "--pairing.window_seconds", "120", "--limits.silence_seconds", "2"] + options.flag,
                          os.path.join(work, f"{self.name}.log"))
 
     def get(self, path):
@@ -146,6 +148,13 @@ class Cluster:
         elif blow == "late":
             victim = self.workers[3]
             victim.stop() if victim.runs() else victim.start()
+        elif blow == "brief":
+            victim = self.workers[3]
+            victim.stop()
+            victim.start()
+            wait_for(f"{victim.name} answers", 60, victim.status)
+            time.sleep(chance.uniform(0.0, 4.0))
+            victim.stop()
         elif not victim.runs():
             victim.start()
         elif blow == "kill":

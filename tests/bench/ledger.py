@@ -145,13 +145,14 @@ def compare_traces(verdict, ledger, api, status, here):
     traces = ledger["traces"]
     for trace_id in traces["sample"]:
         try:
-            spans = api.get(f"/traces/{trace_id}")["spans"]
+            trace = api.get(f"/traces/{trace_id}")
         except urllib.error.HTTPError as error:
             verdict.check("sampled traces are readable, every span once", False, f"{trace_id}: HTTP {error.code}")
             continue
-        ids = {span["span_id"] for span in spans}
-        verdict.check("sampled traces are readable, every span once",
-                      len(ids) == len(spans) == traces["spans_each"], f"{trace_id}: {len(spans)} spans, {len(ids)} ids")
+        spans, ids = trace["spans"], {span["span_id"] for span in trace["spans"]}
+        verdict.check("sampled traces are readable, every span once", len(ids) == len(spans) == traces["spans_each"],
+                      f"{trace_id}: {len(spans)} spans, {len(ids)} ids of {traces['spans_each']}"
+                      f"{', said to be cut short' if trace.get('truncated') else ''}")
     if here and ledger["unanswered_requests"] == 0 and ledger["refused_requests"] == 0:
         spans, stored = ledger["acknowledged_spans"], status["store"]["spans"]
         verdict.check("all spans are stored once", stored == spans, f"{stored} stored, {spans} acknowledged")
