@@ -288,7 +288,7 @@ def main():
         for log in sorted(glob.glob(os.path.join(work, "*.log"))):
             print(f"-- the end of {os.path.basename(log)}:")
             with open(log, encoding="utf-8", errors="replace") as file:
-                print("".join(file.readlines()[-8:]), end="")
+                print("".join(file.readlines()[-25:]), end="")
     if options.keep:
         print(f"kept: {work}")
     for process in Process.everybody:
