@@ -58,8 +58,8 @@ static double upper_tail(double k, double n, double alpha, double beta, double l
 double stats_excess_over(double k, double n, share_t share, double least) {
     if (!(n > 0) || !(k > 0) || share.mean >= 1 || k <= n * share.mean) return 0;
     double mean = share.mean < 1e-9 ? 1e-9 : share.mean;
-    double precision = share.precision > 1e9 ? 1e9 : share.precision;
-    return upper_tail(k, n, mean * precision, (1 - mean) * precision, least);
+    double precision = fmin(fmax(share.precision, 1e-9), 1e9); /* the gamma function is of numbers above 0 */
+    return upper_tail(fmin(k, n), n, mean * precision, (1 - mean) * precision, least);
 }
 
 double stats_excess(double k, double n, share_t share) {

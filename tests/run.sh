@@ -32,9 +32,10 @@ declare -A command=(
     [live]="tests/live.sh"
     [ledger]="tests/bench/short.sh"
     [torture]="tests/torture/run.py --short"
+    [torture-tsan]="tests/torture/run.py --short --build $builds/tsan --row D1 --row O5 --row N2"
     [kafka]="tests/interop/kafka.sh"
 )
-order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger torture kafka)
+order=(lint unit-asan unit-tsan fuzz cli scenarios follow interop peers proxies scrape routing page-unit page live ledger torture torture-tsan kafka)
 
 # Builds the unit tests of a variant and runs them all, two at a time; one that does not end by itself does not stop the
 # others. Each writes to a file of its own, shown when all have ended.

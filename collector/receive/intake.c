@@ -117,7 +117,8 @@ bool intake_prepare(ticket_t *ticket, format_t format, coding_t coding, buffer_t
     if (!prepare_inflated(ticket, coding, body) || !prepare_protobuf(ticket, format, body)) return false;
     otlp_summary_t summary = {0};
     int64_t now_ns = clock_wall_ns(ticket->intake->clock);
-    err_t err = otlp_check(ticket->kind, buffer_slice(body), now_ns, &summary);
+    ticket->arrival_ns = now_ns - now_ns % NS_PER_MS; /* Kafka keeps no more of it */
+    err_t err = otlp_check(ticket->kind, buffer_slice(body), ticket->arrival_ns, &summary);
     if (err != ERR_OK) {
         answer_set(&ticket->answer, SITUATION_MALFORMED, "the body is not an OTLP %s request",
                    otlp_kind_names[ticket->kind]);
@@ -160,8 +161,8 @@ static void journal_answered(void *context, err_t result) {
 void intake_commit(ticket_t *ticket, buffer_t *body) {
     intake_t *intake = ticket->intake;
     atomic_store(&ticket->state, TICKET_WAITING);
-    err_t err = journal_append(intake->journal, (uint8_t)ticket->kind, clock_wall_ns(intake->clock), body,
-                               journal_answered, ticket);
+    err_t err =
+        journal_append(intake->journal, (uint8_t)ticket->kind, ticket->arrival_ns, body, journal_answered, ticket);
     if (err != ERR_OK) journal_answered(ticket, err);
 }
 

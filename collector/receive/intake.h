@@ -24,6 +24,7 @@ struct ticket {
     answer_t answer;
     otlp_kind_t kind;
     uint64_t items;      /* in the body, rejected ones included */
+    int64_t arrival_ns;  /* the one time by which items are refused here, and dropped in the fold; in whole ms */
     uint64_t held_bytes; /* of the budget */
     _Atomic int state;
 };

@@ -4,9 +4,12 @@
     run.py [--short] [--row D3]... [--seed N] [--build build/release] [--port N] [--keep]
 
 --short is what `make test` can afford; without it, `make torture`. Random choices come from the seed, which is printed.
+The folder of the build is named by its variant. With build/tsan what the thread sanitizer reports fails the row; it
+takes a few times the memory, so that rows which bound it (D4, O1, O2, O3) are not for it.
 The last line is "N passed, N failed".
 """
 import argparse
+import glob
 import os
 import shutil
 import signal
@@ -45,10 +48,13 @@ def main():
     options.flag = []
     options.work = tempfile.mkdtemp(prefix="seismesh-torture-")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    made = subprocess.run(["make", "--no-print-directory", "-j2", f"BUILD={options.build}", "all", "torture-tools"], check=False)
+    variant = os.path.basename(options.build)
+    made = subprocess.run(["make", "--no-print-directory", "-j2", f"VARIANT={variant}", f"BUILD={options.build}", "all",
+                           "torture-tools"], check=False)
     if made.returncode != 0:
         print("the build failed\n0 passed, 1 failed")
         return 1
+    os.environ["TSAN_OPTIONS"] = f"{os.environ.get('TSAN_OPTIONS', '')} log_path={options.work}/races"
     print(f"seed {options.seed}")
     passed = failed = 0
     for row in options.row or ROWS:
@@ -60,6 +66,11 @@ def main():
                 raise
             bench.claim(f"ended early: {reason}", False)
         end_all()
+        for report in sorted(glob.glob(os.path.join(options.work, "races.*"))):
+            with open(report, encoding="utf-8", errors="replace") as file:
+                print("".join(file.readlines()[:60]))
+            os.remove(report)
+            bench.claim("the thread sanitizer reports nothing", False)
         print(f"     {row}: {time.monotonic() - began:.0f} s")
         bench.close()
         passed, failed = passed + bench.passed, failed + bench.failed
