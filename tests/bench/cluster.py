@@ -118,6 +118,11 @@ class Node(Process):
     def status(self):
         return json.loads(self.get("/api/v1/status") or b"{}")
 
+    def stop(self):
+        if self.runs():
+            wait_for(f"{self.name} answers", 60, self.status)  # it minds SIGTERM by then
+        super().stop()
+
     def is_ready(self):
         return self.get("/readyz").strip() == b"ready"
 
@@ -152,7 +157,6 @@ class Cluster:
             victim = self.workers[3]
             victim.stop()
             victim.start()
-            wait_for(f"{victim.name} answers", 60, victim.status)
             time.sleep(chance.uniform(0.0, 4.0))
             victim.stop()
         elif not victim.runs():
