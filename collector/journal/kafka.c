@@ -147,6 +147,8 @@ static bool take(kafka_t *kafka, const rd_kafka_message_t *message, journal_reco
     const kafka_offset_t *known = kafka_offsets_find(&kafka->offsets, topic, message->partition);
     slice_t raw = slice_of(message->payload, message->len);
     if (known != NULL && message->offset < known->next) return false; /* delivered again */
+    /* Nobody holds the partition (kafka_group.c): counted as kept, its spans would not be stored when somebody does. */
+    if (known == NULL && kafka->holder != NULL) return false;
     if (kafka_offsets_set(&kafka->offsets, topic, message->partition, message->offset + 1) != ERR_OK) return false;
     *record = (journal_record_t){.position = kafka->position, .arrival_ns = arrival_of(message)};
     record->topic = topic;

@@ -4,8 +4,10 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { COMMITTED_TIMEOUT_MS = 5000, COMMITTED_TRIES = 5 };
+enum { COMMITTED_TIMEOUT_MS = 5000, COMMITTED_TRIES = 5, TAKE_TRIES_S = 30, TAKE_PAUSE_US = 100000 };
 
 /* Where a partition goes on: what our own state says, or the group when another member was further since. */
 static int64_t own_start(const kafka_t *kafka, const rd_kafka_topic_partition_t *one, int64_t committed) {
@@ -14,21 +16,28 @@ static int64_t own_start(const kafka_t *kafka, const rd_kafka_topic_partition_t 
     return committed > own->next && !kafka->rollups ? committed : own->next;
 }
 
-/* The same, where somebody else keeps the state. */
+/* The same, where somebody else keeps the state. A topic that was just made has no leader for a moment, and a broker
+ * may be on its way back: it is tried for a while. -1: not taken. */
 static int64_t held_start(kafka_t *kafka, const rd_kafka_topic_partition_t *told, int64_t committed) {
     char note[64] = "";
-    int64_t oldest = 0, newest = 0;
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(kafka->consumer, told->topic, told->partition, &oldest,
-                                                                 &newest, COMMITTED_TIMEOUT_MS);
+    int64_t oldest = 0, newest = 0, next = -1;
     if (told->metadata != NULL && told->metadata_size < sizeof note) memcpy(note, told->metadata, told->metadata_size);
-    int64_t next = -1;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
-        next = kafka->holder->take(kafka->holder->context, told->topic, told->partition, committed, note, oldest);
-    if (next >= 0) return next;
+    for (time_t began = time(NULL); next < 0 && !kafka->closing && time(NULL) - began < TAKE_TRIES_S;) {
+        rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(kafka->consumer, told->topic, told->partition,
+                                                                     &oldest, &newest, COMMITTED_TIMEOUT_MS);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+            next = kafka->holder->take(kafka->holder->context, told->topic, told->partition, committed, note, oldest);
+        if (next < 0) (void)usleep(TAKE_PAUSE_US);
+    }
+    return next;
+}
+
+/* Not known where to go on, nothing is read: a fold that began anew would count again. */
+static void leave_unread(kafka_t *kafka, rd_kafka_topic_partition_t *one) {
+    one->offset = RD_KAFKA_OFFSET_END;
     kafka->failed = true;
-    log_error("kafka: the state of %s/%d cannot be read: it is not folded; restart seismesh", told->topic,
-              (int)told->partition);
-    return newest;
+    log_error("kafka: the state of %s/%d cannot be read: it is not folded; restart seismesh", one->topic,
+              (int)one->partition);
 }
 
 static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
@@ -43,8 +52,15 @@ static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
         rd_kafka_topic_partition_t *one = &partitions->elems[i];
         int64_t committed = error == RD_KAFKA_RESP_ERR_NO_ERROR ? told->elems[i].offset : -1;
         if (committed < 0) committed = -1;
-        int64_t next =
-            kafka->holder == NULL ? own_start(kafka, one, committed) : held_start(kafka, &told->elems[i], committed);
+        int64_t next = -1;
+        if (kafka->holder == NULL)
+            next = own_start(kafka, one, committed);
+        else if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+            next = held_start(kafka, &told->elems[i], committed);
+        if (next < 0 && kafka->holder != NULL) {
+            leave_unread(kafka, one);
+            continue;
+        }
         one->offset = next >= 0 ? next : RD_KAFKA_OFFSET_BEGINNING;
         if (next >= 0) (void)kafka_offsets_set(&kafka->offsets, one->topic, one->partition, next);
         log_info("kafka: %s/%d from offset %" PRId64, one->topic, (int)one->partition, next < 0 ? 0 : next);
