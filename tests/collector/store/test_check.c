@@ -83,7 +83,8 @@ TEST(a_whole_store_has_nothing_to_complain_about) {
     said_t said = look(directory, &check);
     CHECK_EQUAL(said.damages, 0);
     CHECK_TEXT(said.first, "");
-    CHECK(check.frames > 10 && check.chunks > 1000 && check.cells > 10000 && check.blocks > 10 && check.traces > 100);
+    /* How many chunks there are depends on how often compaction got its turn. */
+    CHECK(check.frames > 10 && check.chunks > 100 && check.cells > 10000 && check.blocks > 10 && check.traces > 100);
     CHECK_EQUAL(check.segments, 1);
     CHECK_EQUAL(check.records, 3);
     support_remove(directory);
