@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMITTED_TIMEOUT_MS = 5000, COMMITTED_TRIES = 5, TAKE_TRIES_S = 30, TAKE_PAUSE_US = 100000 };
+enum { COMMITTED_TIMEOUT_MS = 5000, TAKE_TRIES_S = 30, TAKE_PAUSE_US = 100000 };
 
 /* Where a partition goes on: what our own state says, or the group when another member was further since. */
 static int64_t own_start(const kafka_t *kafka, const rd_kafka_topic_partition_t *one, int64_t committed) {
@@ -32,6 +32,24 @@ static int64_t held_start(kafka_t *kafka, const rd_kafka_topic_partition_t *told
     return next;
 }
 
+/* How far the group is; err of a partition of which that cannot be learned. A holder has no other word on it. */
+static void ask_committed(kafka_t *kafka, rd_kafka_topic_partition_list_t *told) {
+    rd_kafka_resp_err_t error;
+    time_t began = time(NULL);
+    for (;;) {
+        for (int i = 0; i < told->cnt; i++) told->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+        error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
+        bool whole = error != RD_KAFKA_RESP_ERR_NO_ERROR;
+        for (int i = 0; whole && i < told->cnt; i++) told->elems[i].err = error;
+        for (int i = 0; i < told->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++) error = told->elems[i].err;
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+        if (kafka->holder == NULL || kafka->closing || time(NULL) - began >= TAKE_TRIES_S) break;
+        (void)usleep(TAKE_PAUSE_US);
+    }
+    log_warn("kafka: the group's offsets are not known (%s)%s", rd_kafka_err2str(error),
+             kafka->holder == NULL ? ": going on from our own" : "");
+}
+
 /* Not known where to go on, nothing is read: a fold that began anew would count again. */
 static void leave_unread(kafka_t *kafka, rd_kafka_topic_partition_t *one) {
     one->offset = RD_KAFKA_OFFSET_END;
@@ -42,20 +60,15 @@ static void leave_unread(kafka_t *kafka, rd_kafka_topic_partition_t *one) {
 
 static void seek(kafka_t *kafka, rd_kafka_topic_partition_list_t *partitions) {
     rd_kafka_topic_partition_list_t *told = rd_kafka_topic_partition_list_copy(partitions);
-    rd_kafka_resp_err_t error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
-    for (int i = 0; kafka->holder != NULL && error != RD_KAFKA_RESP_ERR_NO_ERROR && i < COMMITTED_TRIES; i++)
-        error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_warn("kafka: the group's offsets are not known (%s)%s", rd_kafka_err2str(error),
-                 kafka->holder == NULL ? ": going on from our own" : "");
+    ask_committed(kafka, told);
     for (int i = 0; i < partitions->cnt; i++) {
         rd_kafka_topic_partition_t *one = &partitions->elems[i];
-        int64_t committed = error == RD_KAFKA_RESP_ERR_NO_ERROR ? told->elems[i].offset : -1;
-        if (committed < 0) committed = -1;
+        bool is_told = told->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        int64_t committed = is_told && told->elems[i].offset >= 0 ? told->elems[i].offset : -1;
         int64_t next = -1;
         if (kafka->holder == NULL)
             next = own_start(kafka, one, committed);
-        else if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+        else if (is_told)
             next = held_start(kafka, &told->elems[i], committed);
         if (next < 0 && kafka->holder != NULL) {
             leave_unread(kafka, one);
