@@ -111,7 +111,7 @@ judge() {
         failed=1 note=", ended with code $status and without a sum"
     fi
     total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
-    printf '%-10s %5d passed %4d failed%s (%d s)\n' "$suite" "$passed" "$failed" "$note" "$took"
+    printf '%-12s %5d passed %4d failed%s (%d s)\n' "$suite" "$passed" "$failed" "$note" "$took"
     if [ "$failed" != 0 ]; then
         grep -aE '^(FAIL|not ok)|: failed: |ERROR: |error:' "$logs/$suite.log" | head -n 20 | sed 's/^/    | /'
         echo "    the end of $logs/$suite.log:"

@@ -1,13 +1,18 @@
 #include "collector/journal/kafka_group.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 
 #include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { COMMITTED_TIMEOUT_MS = 5000, TAKE_TRIES_S = 30, TAKE_PAUSE_US = 100000 };
+
+/* A wall clock that steps must not end the tries. */
+static int64_t now_ns(void) {
+    return clock_monotonic_ns(&clock_system);
+}
 
 /* Where a partition goes on: what our own state says, or the group when another member was further since. */
 static int64_t own_start(const kafka_t *kafka, const rd_kafka_topic_partition_t *one, int64_t committed) {
@@ -22,7 +27,7 @@ static int64_t held_start(kafka_t *kafka, const rd_kafka_topic_partition_t *told
     char note[64] = "";
     int64_t oldest = 0, newest = 0, next = -1;
     if (told->metadata != NULL && told->metadata_size < sizeof note) memcpy(note, told->metadata, told->metadata_size);
-    for (time_t began = time(NULL); next < 0 && !kafka->closing && time(NULL) - began < TAKE_TRIES_S;) {
+    for (int64_t began = now_ns(); next < 0 && !kafka->closing && now_ns() - began < TAKE_TRIES_S * NS_PER_S;) {
         rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(kafka->consumer, told->topic, told->partition,
                                                                      &oldest, &newest, COMMITTED_TIMEOUT_MS);
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -35,7 +40,7 @@ static int64_t held_start(kafka_t *kafka, const rd_kafka_topic_partition_t *told
 /* How far the group is; err of a partition of which that cannot be learned. A holder has no other word on it. */
 static void ask_committed(kafka_t *kafka, rd_kafka_topic_partition_list_t *told) {
     rd_kafka_resp_err_t error;
-    time_t began = time(NULL);
+    int64_t began = now_ns();
     for (;;) {
         for (int i = 0; i < told->cnt; i++) told->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
         error = rd_kafka_committed(kafka->consumer, told, COMMITTED_TIMEOUT_MS);
@@ -43,7 +48,7 @@ static void ask_committed(kafka_t *kafka, rd_kafka_topic_partition_list_t *told)
         for (int i = 0; whole && i < told->cnt; i++) told->elems[i].err = error;
         for (int i = 0; i < told->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; i++) error = told->elems[i].err;
         if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-        if (kafka->holder == NULL || kafka->closing || time(NULL) - began >= TAKE_TRIES_S) break;
+        if (kafka->holder == NULL || kafka->closing || now_ns() - began >= TAKE_TRIES_S * NS_PER_S) break;
         (void)usleep(TAKE_PAUSE_US);
     }
     log_warn("kafka: the group's offsets are not known (%s)%s", rd_kafka_err2str(error),

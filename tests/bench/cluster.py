@@ -98,14 +98,15 @@ class Node(Process):
     def __init__(self, options, work, role, number):
         self.name, self.port = f"{role}{number}", options.port + 3 * number
         self.data = os.path.join(work, self.name)
-        # While the broker is away, of the two halves of a call one may be acknowledged a minute after the other.
         super().__init__([os.path.join(options.build, "seismesh"), "serve", "--role", role, "--data", self.data,
                           "--journal.kind", "kafka", "--kafka.brokers", f"127.0.0.1:{options.broker_port}",
                           "--listen.otlp_http", f"127.0.0.1:{self.port}",
                           "--listen.otlp_grpc", f"127.0.0.1:{self.port + 1}",
                           "--listen.web", f"127.0.0.1:{self.port + 2}",
                           "--kafka.properties", "session.timeout.ms=6000; topic.metadata.refresh.interval.ms=1000",
-                          "--cluster.keep_seconds", "2", "--pairing.window_seconds", "120", "--limits.silence_seconds", "2"] + options.flag,
+                          "--cluster.keep_seconds", "2", "--limits.silence_seconds", "2",
+                          # the broker may be away between the two halves of a call, for a minute
+                          "--pairing.window_seconds", "120"] + options.flag,
                          os.path.join(work, f"{self.name}.log"))
 
     def get(self, path):

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # campaign.sh: many executions of the fuzz targets, for a night rather than for `make test`; it goes on where it stopped.
 #
-#   tests/fuzz/campaign.sh [--engine afl|libfuzzer] [--executions 100000000] [--seconds 3600] [TARGET]...
+#   tests/fuzz/campaign.sh [--engine libfuzzer|afl] [--executions 100000000] [--seconds 3600] [TARGET]...
 #
-# afl: AFL++ (Debian: afl++) on targets built for speed, with UBSan; what it finds new is run by libFuzzer's build with
-# AddressSanitizer as well. libfuzzer: that build itself, a tenth as fast. Each target (otlp_traces, frame, …; all when
-# none is named) runs until it has had so many executions since the counts in build/fuzz/executions began, or for so
-# many seconds this time. A crash, an input that takes longer than a second, or one allocation above 64 MiB ends the
-# target; the input is kept, and its path printed. The table is Markdown; fails when anything was found.
+# libfuzzer: the build of `make test`, with AddressSanitizer and UBSan. afl: AFL++ (Debian: afl++) on targets built
+# without AddressSanitizer; the inputs that it keeps are then run by libFuzzer's build. Each target (otlp_traces, frame,
+# …; all when none is named) runs until it has had so many executions since the counts in build/fuzz/executions began,
+# or for so many seconds this time. A crash, an input that takes longer than a second, or (libFuzzer's build) one
+# allocation above 64 MiB ends the target; the input is kept, and its path printed. The table is Markdown; fails when
+# anything was found.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-engine=afl executions=100000000 seconds=3600
+engine=libfuzzer executions=100000000 seconds=3600
 while [ $# -gt 0 ]; do
     case $1 in
     --engine) engine=$2 && shift 2 ;;
@@ -55,7 +56,7 @@ run_afl() {
     mkdir -p "$seeds" build/afl/out
     cp -r "tests/fuzz/corpus/$target/." "$seeds" 2>/dev/null || true
     [ -n "$(ls "$seeds")" ] || echo seed >"$seeds/any"
-    AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
+    AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_AUTORESUME=1 AFL_BENCH_UNTIL_CRASH=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 \
         afl-fuzz -i "$seeds" -o "$out" -V "$seconds" -E "$runs" -t 1000 -m none $([ -f "$dictionary" ] && echo "-x $dictionary") \
         -- "build/afl/fuzz/fuzz_$target" >"$out.said" 2>&1
     local stats=$out/default/fuzzer_stats
@@ -78,6 +79,7 @@ for target; do
     [ $engine != afl ] || rm -rf "build/afl/out/$target/default/fuzzer_stats"
     began=$SECONDS
     read -r now found < <(run_$engine "$target" $((executions - before)))
+    [[ $now =~ ^[0-9]+$ ]] || { found=$now && now=0; } # it did not get to say how many
     took=$((SECONDS - began))
     echo $((before + now)) >"$tally/$target.$engine"
     echo "| $target | $engine | $now | $((before + now)) | $((now / (took > 0 ? took : 1))) | $found |"

@@ -16,7 +16,7 @@ typedef struct {
     uint32_t web, cart, version[2], instance[2], gauge;
 } small_mesh_t;
 
-enum { MESH_BEGINS = 170000000, MESH_SERIES = 200 }; /* its first bucket */
+enum { MESH_BEGINS = 170000000 /* its first bucket */, MESH_SERIES = 200 };
 
 static inline uint32_t mesh_name(small_mesh_t *mesh, const char *text) {
     return names_intern(&mesh->shard.names, slice_text(text));

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-enum { RECORDS = 3000, EVERY = 60 };
+enum { RECORDS = 3000, EVERY = 60, FULL_10S_S = 3600 };
 
 typedef struct {
     unsigned damages, notes;
@@ -38,11 +38,22 @@ static void change(const char *directory, const char *sql) {
     (void)sqlite3_close(db);
 }
 
+/* What a store that closes leaves undone where there is no time: the same on every machine. */
+static void compact(const char *directory) {
+    char path[200];
+    static counters_t counters;
+    compactor_t compactor = {0};
+    (void)snprintf(path, sizeof path, "%s/seismesh.sqlite", directory);
+    CHECK_EQUAL(compactor_open(&compactor, path, FULL_10S_S, 0, &counters), ERR_OK);
+    for (bool worked = true; worked;) CHECK_EQUAL(compactor_step(&compactor, true, &worked), ERR_OK);
+    compactor_close(&compactor);
+}
+
 /* A store with frames, chunks, coarse chunks, spans and events. */
 static void make_store(const char *directory) {
     store_config_t config = support_config(directory);
     config.compact = true;
-    config.full_10s_s = 3600;
+    config.full_10s_s = FULL_10S_S;
     support_fold_t fold = {0};
     CHECK_EQUAL(support_open(&fold, &config), ERR_OK);
     fold.record_ns = 5000000000;
@@ -78,13 +89,13 @@ static void make_segment(const char *directory, uint64_t start) {
 TEST(a_whole_store_has_nothing_to_complain_about) {
     char *directory = support_directory("whole");
     make_store(directory);
+    compact(directory);
     make_segment(directory, RECORDS - 10);
     check_t check;
     said_t said = look(directory, &check);
     CHECK_EQUAL(said.damages, 0);
     CHECK_TEXT(said.first, "");
-    /* How many chunks there are depends on how often compaction got its turn. */
-    CHECK(check.frames > 10 && check.chunks > 100 && check.cells > 10000 && check.blocks > 10 && check.traces > 100);
+    CHECK(check.frames > 10 && check.chunks > 1000 && check.cells > 10000 && check.blocks > 10 && check.traces > 100);
     CHECK_EQUAL(check.segments, 1);
     CHECK_EQUAL(check.records, 3);
     support_remove(directory);
