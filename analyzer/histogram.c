@@ -23,8 +23,7 @@ double histogram_seconds(double bin) {
 void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch) {
     histogram->count[0] += (float)sketch->zeros;
     for (uint32_t i = 0; i < sketch->buckets; i++)
-        if (sketch->counts[i] != 0)
-            histogram->count[histogram_bin(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch->counts[i];
+        histogram->count[histogram_bin(sketch->offset + (int32_t)i, sketch->scale)] += (float)sketch_at(sketch, i);
 }
 
 void histogram_add(histogram_t *histogram, const histogram_t *other) {

@@ -273,7 +273,7 @@ static void fetch_near(const analyzer_t *analyzer, uint32_t subject, const bucke
 static void fetch_counts(const sketch_t *sketch) {
     enum { LINES = 12 }; /* then the processor has understood */
     const char *counts = (const char *)sketch->counts;
-    size_t bytes = sketch->buckets * sizeof *sketch->counts;
+    size_t bytes = (size_t)sketch->buckets << sketch->width;
     for (size_t at = 0; at < bytes && at < LINES * CACHE_LINE; at += CACHE_LINE) __builtin_prefetch(counts + at);
 }
 

@@ -22,17 +22,26 @@ static void add(tally_t *tally, int bin, uint64_t more) {
     tally->count[bin] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-/* Sixteen counts, the buckets of a bin in a sketch of full resolution, whose sum fits in 32 bits: four at a time, then
- * the lanes two by two. */
-static uint32_t sum_of_16(const uint32_t counts[static 16]) {
-    typedef uint32_t four_t __attribute__((vector_size(16)));
-    four_t four[4];
-    uint64_t pairs[2];
-    memcpy(four, counts, sizeof four);
-    four[0] = (four[0] + four[1]) + (four[2] + four[3]);
-    memcpy(pairs, four, sizeof pairs);
-    pairs[0] += pairs[1];
-    return (uint32_t)pairs[0] + (uint32_t)(pairs[0] >> 32);
+/* Sixteen counts, the buckets of a bin in a sketch of full resolution: many at a time in the lanes of 64-bit words,
+ * which have room for their sums (of 32-bit counts as long as all fit in 32 bits together). */
+static uint64_t sum_of_16(const sketch_t *sketch, uint32_t at) {
+    const uint8_t *counts = (const uint8_t *)sketch->counts + ((size_t)at << sketch->width);
+    uint64_t words[8], sum = 0;
+    if (sketch->width == COUNT_BYTE) {
+        const uint64_t evens = UINT64_C(0x00ff00ff00ff00ff);
+        memcpy(words, counts, 2 * sizeof *words);
+        for (int i = 0; i < 2; i++) sum += (words[i] & evens) + (words[i] >> 8 & evens);
+        return sum * UINT64_C(0x0001000100010001) >> 48;
+    }
+    if (sketch->width == COUNT_PAIR) {
+        const uint64_t evens = UINT64_C(0x0000ffff0000ffff);
+        memcpy(words, counts, 4 * sizeof *words);
+        for (int i = 0; i < 4; i++) sum += (words[i] & evens) + (words[i] >> 16 & evens);
+    } else {
+        memcpy(words, counts, 8 * sizeof *words);
+        for (int i = 0; i < 8; i++) sum += words[i];
+    }
+    return (sum & UINT32_MAX) + (sum >> 32);
 }
 
 /* The sketch's buckets are read bin by bin: those of a bin are neighbours. */
@@ -45,16 +54,15 @@ void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
         first = 0;
     }
     bool small = sketch->count <= UINT32_MAX;
-    const uint32_t *counts = sketch->counts;
     for (uint32_t i = 0, here; i < sketch->buckets; i += here) {
         int32_t index = sketch->offset + (int32_t)i;
         uint64_t sum = 0;
         here = histogram_bin_buckets(index, sketch->scale);
         if (here > sketch->buckets - i) here = sketch->buckets - i;
         if (here == WHOLE && small)
-            sum = sum_of_16(counts + i);
+            sum = sum_of_16(sketch, i);
         else
-            for (uint32_t k = i; k < i + here; k++) sum += counts[k];
+            for (uint32_t k = i; k < i + here; k++) sum += sketch_at(sketch, k);
         if (sum == 0) continue;
         int bin = histogram_bin(index, sketch->scale);
         add(tally, bin, sum);

@@ -1,6 +1,4 @@
-#include "collector/rollup/sketch.h"
-
-#include "base/memory.h"
+#include "collector/rollup/sketch_counts.h"
 
 #include <assert.h>
 #include <math.h>
@@ -19,13 +17,6 @@ void sketch_clear(sketch_t *sketch) {
     *sketch = (sketch_t){.scale = SKETCH_SCALE_MAX, .counts = sketch->counts, .capacity = sketch->capacity};
 }
 
-/* Adding that stops at the end of the range: still the same in any order and grouping. 32 bits keep twice as many
- * sketches in the cache, and 4 billion observations within 1 % in one cell are not to be had from one process. */
-static void bump(uint32_t *bucket, uint64_t count) {
-    uint64_t sum = *bucket + (count > UINT32_MAX ? UINT32_MAX : count);
-    *bucket = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
-}
-
 void sketch_downscale(sketch_t *sketch, int scale) {
     if (scale < SKETCH_SCALE_MIN) scale = SKETCH_SCALE_MIN;
     if (scale >= sketch->scale) return;
@@ -36,9 +27,9 @@ void sketch_downscale(sketch_t *sketch, int scale) {
     uint32_t buckets = (uint32_t)(((sketch->offset + (int32_t)sketch->buckets - 1) >> shift) - offset) + 1;
     for (uint32_t i = 0; i < sketch->buckets; i++) {
         uint32_t to = (uint32_t)(((sketch->offset + (int32_t)i) >> shift) - offset);
-        uint32_t count = sketch->counts[i];
-        sketch->counts[i] = 0; /* to <= i: what was there has been moved already */
-        bump(&sketch->counts[to], count);
+        uint32_t count = sketch_at(sketch, i);
+        counts_put(sketch, i, 0); /* to <= i: what was there has been moved already */
+        counts_add(sketch, to, count);
     }
     sketch->offset = offset;
     sketch->buckets = buckets;
@@ -58,31 +49,30 @@ static int cover(sketch_t *sketch, int32_t low, int32_t high) {
     low >>= shift;
     high >>= shift;
     uint32_t wanted = (uint32_t)(high - low) + 1;
-    if (wanted > sketch->capacity) {
-        uint32_t capacity = sketch->capacity == 0 ? 32 : sketch->capacity;
-        while (capacity < wanted) capacity *= 2;
-        sketch->counts = memory_resize(sketch->counts, capacity * sizeof *sketch->counts);
-        sketch->capacity = capacity;
-    }
-    uint32_t before = sketch->buckets > 0 ? (uint32_t)(sketch->offset - low) : 0;
+    counts_make_room(sketch, wanted);
+    size_t before = sketch->buckets > 0 ? (size_t)(sketch->offset - low) << sketch->width : 0;
+    size_t used = (size_t)sketch->buckets << sketch->width, all = (size_t)wanted << sketch->width;
+    uint8_t *counts = sketch->counts;
     if (before > 0) {
-        memmove(sketch->counts + before, sketch->counts, sketch->buckets * sizeof *sketch->counts);
-        memset(sketch->counts, 0, before * sizeof *sketch->counts);
+        memmove(counts + before, counts, used);
+        memset(counts, 0, before);
     }
-    uint32_t used = before + sketch->buckets;
-    memset(sketch->counts + used, 0, (wanted - used) * sizeof *sketch->counts);
+    memset(counts + before + used, 0, all - before - used);
     sketch->offset = low;
     sketch->buckets = wanted;
     return shift;
 }
 
-static void add_index(sketch_t *sketch, int32_t index, uint64_t count) {
+/* The bucket of an index at the sketch's scale. */
+static uint32_t bucket_of(sketch_t *sketch, int32_t index) {
     uint32_t at = (uint32_t)(index - sketch->offset);
-    if (at >= sketch->buckets) {
-        int shift = cover(sketch, index, index);
-        at = (uint32_t)((index >> shift) - sketch->offset);
-    }
-    bump(&sketch->counts[at], count);
+    if (at < sketch->buckets) return at;
+    int shift = cover(sketch, index, index);
+    return (uint32_t)((index >> shift) - sketch->offset);
+}
+
+static void add_index(sketch_t *sketch, int32_t index, uint64_t count) {
+    counts_add(sketch, bucket_of(sketch, index), count);
 }
 
 static void widen(sketch_t *sketch, uint64_t min_ns, uint64_t max_ns) {
@@ -114,7 +104,7 @@ void sketch_add_at(sketch_t *sketch, uint64_t value_ns, int32_t index) {
     if (value_ns == 0)
         sketch->zeros++;
     else
-        add_index(sketch, index >> (SKETCH_SCALE_MAX - sketch->scale), 1);
+        counts_increment(sketch, bucket_of(sketch, index >> (SKETCH_SCALE_MAX - sketch->scale)));
 }
 
 void sketch_add_exponential(sketch_t *sketch, int scale, int32_t index, uint64_t count, double unit_ns) {
@@ -163,22 +153,17 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     uint64_t bins = (uint64_t)(last - first) + 1, before = 0;
     for (uint64_t i = 0; i < bins && before < count; i++) {
         uint64_t up_to = below(count, i + 1, bins, steepness, phase);
-        bump(&sketch->counts[(uint64_t)(first - sketch->offset) + i], up_to - before);
+        counts_add(sketch, (uint32_t)((uint64_t)(first - sketch->offset) + i), up_to - before);
         before = up_to;
     }
-    while (sketch->buckets > 0 && sketch->counts[sketch->buckets - 1] == 0) sketch->buckets--;
+    while (sketch->buckets > 0 && sketch_at(sketch, sketch->buckets - 1) == 0) sketch->buckets--;
     uint32_t empty = 0;
-    while (empty < sketch->buckets && sketch->counts[empty] == 0) empty++;
+    while (empty < sketch->buckets && sketch_at(sketch, empty) == 0) empty++;
     if (empty > 0) { /* canonical: the first and last bucket are never empty */
         sketch->buckets -= empty;
         sketch->offset += (int32_t)empty;
-        memmove(sketch->counts, sketch->counts + empty, sketch->buckets * sizeof *sketch->counts);
+        memmove(sketch->counts, counts_place(sketch, empty), (size_t)sketch->buckets << sketch->width);
     }
-}
-
-/* For buckets of the same scale whose sums fit in 32 bits: no bump, so that many are added at a time. */
-static void add_buckets(uint32_t *restrict into, const uint32_t *restrict from, uint32_t buckets) {
-    for (uint32_t i = 0; i < buckets; i++) into[i] += from[i];
 }
 
 void sketch_merge(sketch_t *into, const sketch_t *from) {
@@ -193,17 +178,17 @@ void sketch_merge(sketch_t *into, const sketch_t *from) {
     int shift = from->scale - into->scale;
     int32_t low = from->offset >> shift, high = (from->offset + (int32_t)from->buckets - 1) >> shift;
     shift += cover(into, low, high);
-    if (shift == 0 && into->count <= UINT32_MAX) {
-        add_buckets(into->counts + (from->offset - into->offset), from->counts, from->buckets);
+    if (shift == 0) {
+        counts_add_all(into, (uint32_t)(from->offset - into->offset), from);
         return;
     }
     for (uint32_t i = 0; i < from->buckets; i++)
-        bump(&into->counts[((from->offset + (int32_t)i) >> shift) - into->offset], from->counts[i]);
+        counts_add(into, (uint32_t)(((from->offset + (int32_t)i) >> shift) - into->offset), sketch_at(from, i));
 }
 
 static uint32_t used_buckets(const sketch_t *sketch) {
     uint32_t used = 0;
-    for (uint32_t i = 0; i < sketch->buckets; i++) used += sketch->counts[i] != 0;
+    for (uint32_t i = 0; i < sketch->buckets; i++) used += sketch_at(sketch, i) != 0;
     return used;
 }
 
@@ -239,7 +224,7 @@ double sketch_quantile(const sketch_t *sketch, double q) {
     uint64_t rank = (uint64_t)(q * (double)(sketch->count - 1)), seen = sketch->zeros;
     if (rank < seen) return 0;
     for (uint32_t i = 0; i < sketch->buckets; i++) {
-        seen += sketch->counts[i];
+        seen += sketch_at(sketch, i);
         if (rank >= seen) continue;
         double low = sketch_bound_ns(sketch->offset + (int32_t)i, sketch->scale);
         double high = sketch_bound_ns(sketch->offset + (int32_t)i + 1, sketch->scale);
@@ -254,7 +239,7 @@ double sketch_rank(const sketch_t *sketch, uint64_t value_ns) {
     uint64_t below = sketch->zeros;
     if (value_ns > 0) {
         int64_t last = (int64_t)sketch_index(value_ns, sketch->scale) - sketch->offset;
-        for (int64_t i = 0; i <= last && i < (int64_t)sketch->buckets; i++) below += sketch->counts[i];
+        for (int64_t i = 0; i <= last && i < (int64_t)sketch->buckets; i++) below += sketch_at(sketch, (uint32_t)i);
     }
     return (double)below / (double)sketch->count;
 }

@@ -1,7 +1,4 @@
-#include "base/memory.h"
-#include "collector/rollup/sketch.h"
-
-#include <stdlib.h>
+#include "collector/rollup/sketch_counts.h"
 
 void sketch_encode(const sketch_t *sketch, buffer_t *out) {
     buffer_byte(out, sketch->coarse ? 1 : 0);
@@ -14,13 +11,15 @@ void sketch_encode(const sketch_t *sketch, buffer_t *out) {
     buffer_varint(out, sketch->max_ns - sketch->min_ns);
     buffer_zigzag(out, sketch->offset);
     buffer_varint(out, sketch->buckets);
+    uint32_t counts[SKETCH_BUCKETS_MAX];
+    sketch_read(sketch, counts);
     for (uint32_t i = 0; i < sketch->buckets;) {
         uint32_t skip = i, end;
-        while (skip < sketch->buckets && sketch->counts[skip] == 0) skip++;
-        for (end = skip; end < sketch->buckets && sketch->counts[end] != 0;) end++;
+        while (skip < sketch->buckets && counts[skip] == 0) skip++;
+        for (end = skip; end < sketch->buckets && counts[end] != 0;) end++;
         buffer_varint(out, skip - i);
         buffer_varint(out, end - skip);
-        for (i = skip; i < end; i++) buffer_varint(out, sketch->counts[i]);
+        for (i = skip; i < end; i++) buffer_varint(out, counts[i]);
     }
 }
 
@@ -28,9 +27,8 @@ static const uint64_t ones = UINT64_C(0x0101010101010101), highest = UINT64_C(0x
 
 enum { EIGHT = 8, SHORT_RUN = 6 };
 
-/* Eight counts out of the bytes of a word, lowest first: zeros put between the bytes, then between the pairs. Their
- * sum, as long as none is above 127. */
-static uint64_t spread(uint64_t word, uint32_t counts[static EIGHT]) {
+/* Eight counts out of the bytes of a word, lowest first: zeros put between the bytes, then between the pairs. */
+static void spread(uint64_t word, uint8_t *counts) {
     typedef uint8_t bytes_16_t __attribute__((vector_size(16)));
     typedef uint16_t pairs_8_t __attribute__((vector_size(16)));
     typedef uint64_t words_2_t __attribute__((vector_size(16)));
@@ -41,7 +39,17 @@ static uint64_t spread(uint64_t word, uint32_t counts[static EIGHT]) {
     pairs_8_t low = __builtin_shufflevector(wide, no_pairs, 0, 8, 1, 9, 2, 10, 3, 11);
     pairs_8_t high = __builtin_shufflevector(wide, no_pairs, 4, 12, 5, 13, 6, 14, 7, 15);
     memcpy(counts, &low, sizeof low);
-    memcpy(counts + EIGHT / 2, &high, sizeof high);
+    memcpy(counts + sizeof low, &high, sizeof high);
+}
+
+/* Puts eight counts out of the bytes of a word, each at most 127, into a sketch whose counts are bytes or words; their
+ * sum. */
+static uint64_t put_eight(sketch_t *sketch, uint64_t at, uint64_t word) {
+    uint8_t *place = counts_place(sketch, (uint32_t)at);
+    if (sketch->width == COUNT_BYTE)
+        memcpy(place, &word, sizeof word);
+    else
+        spread(word, place);
     const uint64_t pairs = UINT64_C(0x00ff00ff00ff00ff);
     return (((word & pairs) + (word >> 8 & pairs)) * UINT64_C(0x0001000100010001)) >> 48;
 }
@@ -57,18 +65,18 @@ static bool decode_short_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64
     bool large = (word & highest & (mask << 16 | 0xffff)) != 0;
     bool zero = (((counts | (ones & ~mask)) - ones) & highest) != 0;
     if (large || zero) return false;
-    *total += spread(counts, sketch->counts + *at + skip);
+    *total += put_eight(sketch, *at + skip, counts);
     *at += skip + run;
     bytes_peeked(in, 2 + run);
     return true;
 }
 
 /* The counts of a run that are small, eight at a time; how many were read. */
-static uint64_t decode_small(uint32_t *counts, uint64_t run, bytes_t *in, uint64_t *total) {
+static uint64_t decode_small(sketch_t *sketch, uint64_t at, uint64_t run, bytes_t *in, uint64_t *total) {
     uint64_t read = 0, word;
     for (; run - read >= EIGHT && bytes_peek_u64(in, &word); read += EIGHT) {
         if ((word & highest) != 0 || ((word - ones) & highest) != 0) break; /* one is large, or 0 */
-        *total += spread(word, counts + read);
+        *total += put_eight(sketch, at + read, word);
         bytes_peeked(in, EIGHT);
     }
     return read;
@@ -79,11 +87,12 @@ static bool decode_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64_t *to
     if (!bytes_varint(in, &skip) || !bytes_varint(in, &run)) return false;
     if (skip > sketch->buckets - *at || run > sketch->buckets - *at - skip || run == 0) return false;
     *at += skip;
-    uint64_t small = decode_small(sketch->counts + *at, run, in, total);
+    uint64_t small = decode_small(sketch, *at, run, in, total);
     for (*at += small, run -= small; run > 0; run--, ++*at) {
         if (!bytes_varint(in, &count) || count == 0 || count > UINT32_MAX) return false;
         *total += count; /* at most SKETCH_BUCKETS_MAX of 32 bits */
-        sketch->counts[*at] = (uint32_t)count;
+        if (count > counts_most(sketch->width)) counts_widen(sketch, COUNT_WORD);
+        counts_put(sketch, (uint32_t)*at, (uint32_t)count);
     }
     return true;
 }
@@ -97,17 +106,6 @@ static bool decode_buckets(sketch_t *sketch, bytes_t *in, uint64_t expected) {
     return total <= expected; /* less only where a full bucket stopped */
 }
 
-/* For its buckets, all 0. */
-static void make_room(sketch_t *sketch) {
-    if (sketch->buckets > sketch->capacity) {
-        free(sketch->counts);
-        sketch->capacity = sketch->buckets;
-        sketch->counts = memory_new(sketch->capacity, sizeof *sketch->counts);
-    } else if (sketch->buckets > 0) {
-        memset(sketch->counts, 0, sketch->buckets * sizeof *sketch->counts);
-    }
-}
-
 static bool decode_rest(sketch_t *sketch, bytes_t *in) {
     uint64_t span, buckets;
     int64_t offset;
@@ -118,7 +116,8 @@ static bool decode_rest(sketch_t *sketch, bytes_t *in) {
     if (offset < -8192 || offset > 8192 || buckets > SKETCH_BUCKETS_MAX) return false;
     sketch->offset = (int32_t)offset;
     sketch->buckets = (uint32_t)buckets;
-    make_room(sketch);
+    counts_make_room(sketch, sketch->buckets);
+    if (sketch->buckets > 0) memset(sketch->counts, 0, sketch->buckets);
     return decode_buckets(sketch, in, sketch->count - sketch->zeros);
 }
 

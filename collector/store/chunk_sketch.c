@@ -60,7 +60,7 @@ static void remember(chunk_sketch_t *series, const sketch_t *sketch) {
     int shift = sketch->scale - series->scale;
     for (uint32_t i = 0; i < sketch->buckets; i++) {
         uint32_t *here = &series->history[((sketch->offset + (int32_t)i) >> shift) + INDEX_SHIFT];
-        uint64_t sum = (uint64_t)*here + sketch->counts[i];
+        uint64_t sum = (uint64_t)*here + sketch_at(sketch, i);
         *here = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
     }
     int32_t top = (sketch->offset + (int32_t)sketch->buckets - 1) >> shift;
@@ -145,11 +145,12 @@ static uint64_t expected_sum(const sketch_t *sketch) {
     uint64_t sum = 0, low, high = 0;
     uint32_t above = UINT32_MAX; /* the bucket that begins at `high` */
     for (uint32_t i = 0; i < sketch->buckets; i++) {
-        if (sketch->counts[i] == 0) continue;
+        uint32_t count = sketch_at(sketch, i);
+        if (count == 0) continue;
         low = above == i ? high : sketch_bound_floor(sketch->offset + (int32_t)i, sketch->scale);
         above = i + 1;
         high = sketch_bound_floor(sketch->offset + (int32_t)above, sketch->scale);
-        sum += sketch->counts[i] * (low + (high - low) / 2); /* modulo 2^64, as code_near */
+        sum += count * (low + (high - low) / 2); /* modulo 2^64, as code_near */
     }
     return sum;
 }
@@ -198,8 +199,8 @@ static bool fits(const sketch_t *sketch) {
         sketch->offset + (int32_t)sketch->buckets > (CHUNK_INDICES >> (SKETCH_SCALE_MAX - sketch->scale)) - 1)
         return false;
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < sketch->buckets; i++) sum += sketch->counts[i];
-    if (sketch->buckets > 0 && (sketch->counts[0] == 0 || sketch->counts[sketch->buckets - 1] == 0)) return false;
+    for (uint32_t i = 0; i < sketch->buckets; i++) sum += sketch_at(sketch, i);
+    if (sketch->buckets > 0 && (sketch_at(sketch, 0) == 0 || sketch_at(sketch, sketch->buckets - 1) == 0)) return false;
     return sum == sketch->count - sketch->zeros;
 }
 
@@ -217,13 +218,6 @@ static bool code_whole(chunk_coder_t *coder, chunk_sketch_t *series, sketch_t *s
     return fine;
 }
 
-/* Takes the decoded buckets over. */
-static void set_buckets(chunk_coder_t *coder, sketch_t *sketch, uint32_t buckets) {
-    sketch->buckets = sketch->capacity = buckets;
-    sketch->counts = memory_new(buckets, sizeof *sketch->counts);
-    memcpy(sketch->counts, coder->counts, buckets * sizeof *sketch->counts);
-}
-
 static bool code_distribution(chunk_coder_t *coder, chunk_sketch_t *series, sketch_t *sketch) {
     uint64_t left = sketch->count - sketch->zeros;
     if (left == 0) return true;
@@ -232,11 +226,11 @@ static bool code_distribution(chunk_coder_t *coder, chunk_sketch_t *series, sket
     int64_t offset = expected + code_signed(coder, &series->numbers[SKETCH_OFFSET], (int64_t)sketch->offset - expected);
     if (offset < -1 || offset >= (CHUNK_INDICES >> (SKETCH_SCALE_MAX - sketch->scale)) - 1) return false;
     sketch->offset = (int32_t)offset;
-    if (coder->encoder != NULL) memcpy(coder->counts, sketch->counts, sketch->buckets * sizeof *sketch->counts);
+    if (coder->encoder != NULL) sketch_read(sketch, coder->counts);
     uint32_t buckets =
         coder->decoder != NULL ? get_buckets(coder, series, sketch, left) : put_buckets(coder, series, sketch, left);
     if (buckets == 0) return false;
-    if (coder->decoder != NULL) set_buckets(coder, sketch, buckets);
+    if (coder->decoder != NULL) sketch_set(sketch, coder->counts, buckets);
     remember(series, sketch);
     return true;
 }

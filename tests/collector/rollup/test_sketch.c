@@ -111,11 +111,64 @@ TEST(downscaling_keeps_every_observation) {
     for (int scale = 5; scale >= -10; scale--) {
         sketch_downscale(&sketch, scale);
         uint64_t total = 0;
-        for (uint32_t i = 0; i < sketch.buckets; i++) total += sketch.counts[i];
+        for (uint32_t i = 0; i < sketch.buckets; i++) total += sketch_at(&sketch, i);
         CHECK_EQUAL(total, 1000);
         CHECK_EQUAL(sketch.scale, scale);
     }
     sketch_fini(&sketch);
+}
+
+/* Bucket by bucket against sums of 64 bits that stop at the end of 32. */
+static bool has_counts(const sketch_t *sketch, const uint64_t *sums, int32_t first, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = (uint32_t)(first + (int32_t)i - sketch->offset);
+        uint64_t here = at < sketch->buckets ? sketch_at(sketch, at) : 0;
+        if (here != (sums[i] < UINT32_MAX ? sums[i] : UINT32_MAX)) return false;
+    }
+    return true;
+}
+
+TEST(counts_grow_wider_and_merge_whatever_the_widths) {
+    enum { SPAN = 96, ROUNDS = 400, WIDTHS = 3, LIMITS = 5 };
+    static const uint64_t limits[LIMITS] = {10, 200, 1000, 50000,
+                                            UINT32_MAX}; /* the second goes over a byte at times */
+    int32_t first = sketch_index(1000000, SKETCH_SCALE_MAX);
+    uint64_t seed = 7;
+    bool merged[WIDTHS][WIDTHS] = {{false}};
+    for (int round = 0; round < ROUNDS; round++) {
+        sketch_t into, from, back;
+        uint64_t sums[SPAN] = {0};
+        sketch_init(&into);
+        sketch_init(&from);
+        sketch_init(&back);
+        for (int side = 0; side < 2; side++) {
+            sketch_t *sketch = side == 0 ? &into : &from;
+            uint64_t limit = limits[test_random(&seed) % LIMITS];
+            for (int i = 0; i < 60; i++) {
+                uint64_t at = test_random(&seed) % SPAN, count = 1 + test_random(&seed) % limit;
+                uint64_t value = sketch_bound_floor(first + (int32_t)at, SKETCH_SCALE_MAX) + 1;
+                sums[at] += count;
+                if (count > 1000)
+                    sketch_add(sketch, value, count);
+                else
+                    while (count-- > 0) sketch_add_at(sketch, value, first + (int32_t)at);
+            }
+        }
+        merged[into.width][from.width] = true;
+        sketch_merge(&into, &from);
+        CHECK(has_counts(&into, sums, first, SPAN));
+        buffer_t out = {0};
+        sketch_encode(&into, &out);
+        bytes_t in = bytes_of(buffer_slice(&out));
+        CHECK(sketch_decode(&back, &in) && bytes_done(&in) && has_counts(&back, sums, first, SPAN));
+        CHECK(same_bytes(&into, &back));
+        buffer_fini(&out);
+        sketch_fini(&into);
+        sketch_fini(&from);
+        sketch_fini(&back);
+        if (test_failures > 0) return;
+    }
+    for (int i = 0; i < WIDTHS * WIDTHS; i++) CHECK(merged[i / WIDTHS][i % WIDTHS]);
 }
 
 TEST(encoding_and_decoding_gives_the_same_sketch_and_malformed_bytes_none) {
@@ -150,7 +203,7 @@ TEST(a_range_is_spread_in_whole_numbers_and_marked_coarse) {
     CHECK(sketch_quantile(&sketch, 0.5) > 0.0015 && sketch_quantile(&sketch, 0.5) < 0.0035);
     CHECK(sketch_quantile(&sketch, 0.99) > 9);
     uint64_t total = 0;
-    for (uint32_t i = 0; i < sketch.buckets; i++) total += sketch.counts[i];
+    for (uint32_t i = 0; i < sketch.buckets; i++) total += sketch_at(&sketch, i);
     CHECK_EQUAL(total, 100);
     sketch_fini(&sketch);
 }
@@ -167,7 +220,7 @@ TEST(an_exponential_histogram_in_seconds_keeps_its_own_precision) {
 TEST_MAIN(TEST_CASE(every_value_lies_in_its_bucket), TEST_CASE(a_power_of_two_lies_in_the_bucket_below_at_every_scale),
           TEST_CASE(coarser_scales_nest_exactly), TEST_CASE(quantiles_are_within_the_declared_error_of_an_exact_sort),
           TEST_CASE(merging_in_any_order_and_grouping_equals_adding_all_values),
-          TEST_CASE(downscaling_keeps_every_observation),
+          TEST_CASE(downscaling_keeps_every_observation), TEST_CASE(counts_grow_wider_and_merge_whatever_the_widths),
           TEST_CASE(encoding_and_decoding_gives_the_same_sketch_and_malformed_bytes_none),
           TEST_CASE(a_range_is_spread_in_whole_numbers_and_marked_coarse),
           TEST_CASE(an_exponential_histogram_in_seconds_keeps_its_own_precision))
