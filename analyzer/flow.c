@@ -44,7 +44,8 @@ static void usual_widen(usual_t *usual, int first, int end) {
 }
 
 static void usual_scale(usual_t *usual, float factor) {
-    for (int i = 0; i < usual->width; i++) usual->bins[i] *= factor;
+    float *bins = usual->bins;
+    for (int i = 0, width = usual->width; i < width; i++) bins[i] *= factor;
     usual->count *= factor;
     usual->seconds *= factor;
     screen_forget(&usual->places);
@@ -59,8 +60,8 @@ static void usual_fade(usual_t *usual) {
 static void usual_add(usual_t *usual, const stretch_t *bucket, float count, float seconds) {
     if (bucket->width == 0) return;
     usual_widen(usual, bucket->first, bucket->first + bucket->width);
-    float *bins = &usual->bins[bucket->first - usual->first];
-    for (int i = 0; i < bucket->width; i++) bins[i] += bucket->count[i];
+    float *restrict bins = &usual->bins[bucket->first - usual->first];
+    for (int i = 0, width = bucket->width; i < width; i++) bins[i] += bucket->count[i];
     usual->count += count;
     usual->seconds += seconds;
     screen_forget(&usual->places);
@@ -110,7 +111,7 @@ void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[stat
     }
     if (flow->packed_bytes + bytes > flow->packed_room) {
         flow->packed_room = (uint16_t)((flow->packed_bytes + bytes + ROOM_STEP) / ROOM_STEP * ROOM_STEP);
-        flow->packed = memory_resize(flow->packed, flow->packed_room);
+        flow->packed = memory_resize(flow->packed, flow->packed_room + PACKED_SLACK);
     }
     if (bytes > 0) memcpy(flow->packed + flow->packed_bytes, packed, bytes);
     flow->packed_bytes = (uint16_t)(flow->packed_bytes + bytes);
@@ -123,6 +124,10 @@ void flow_recent_read(const flow_t *flow, uint32_t recent, uint8_t view, stretch
 void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into) {
     uint8_t view = view_of(role);
     packed_add(flow->recent[recent].packing[view], flow->packed + packed_at(flow, recent, view), into);
+}
+
+double flow_recent_above(const flow_t *flow, uint32_t recent, uint8_t view, int bin) {
+    return (double)packed_above(flow->recent[recent].packing[view], flow->packed + packed_at(flow, recent, view), bin);
 }
 
 /* The tail's share in a bucket, against the baseline's: its cut is found from above, where few bins lie. */
@@ -242,39 +247,41 @@ static bool enough(double buckets, double needed, double requests) {
     return buckets >= needed && requests >= BASELINE_REQUESTS_MIN;
 }
 
-static void sums_add(sums_t *sums, const flow_bucket_t *bucket, double factor) {
-    sums->requests += factor * bucket->requests;
-    sums->errors += factor * bucket->errors;
+static void sums_add(sums_t *sums, const flow_bucket_t *bucket) {
+    sums->requests += bucket->requests;
+    sums->errors += bucket->errors;
     for (int view = 0; view < VIEWS; view++) {
-        sums->count[view] += factor * bucket->count[view];
-        sums->seconds[view] += factor * bucket->seconds[view];
+        sums->count[view] += bucket->count[view];
+        sums->seconds[view] += bucket->seconds[view];
     }
 }
 
-/* From all that is known, bucket by bucket from "before" to "now". */
 uint32_t flow_windows(const flow_t *flow, window_t windows[static WINDOWS]) {
-    static const bool is_window[RECENT_BUCKETS] = {true, true, true, false, false, true};
+    static const uint32_t sizes[WINDOWS] = {1, 2, 3, RECENT_BUCKETS};
     sums_t now = {0}, before = {.requests = flow->requests, .errors = flow->errors};
     double buckets = flow->buckets, needed = buckets_needed(flow);
+    uint32_t count = 0, all = flow->recent_count, next;
     for (int view = 0; view < VIEWS; view++) {
         before.count[view] = flow->usual[view].count;
         before.seconds[view] = flow->usual[view].seconds;
     }
-    for (uint32_t i = 0; i < flow->recent_count; i++) {
+    while (count < WINDOWS && sizes[count] <= all) count++;
+    next = count;
+    for (uint32_t i = 0; next > 0; i++) { /* oldest first: what was before the longest window is complete first */
+        if (all - i == sizes[next - 1]) {
+            window_t *window = &windows[--next];
+            window->buckets = all - i;
+            window->before = before;
+            window->before_buckets = buckets;
+            window->enough = enough(buckets, needed, before.requests);
+        }
         if (!flow_accepted(&flow->recent[i])) continue;
-        sums_add(&before, &flow->recent[i], 1);
+        sums_add(&before, &flow->recent[i]);
         buckets++;
     }
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < flow->recent_count; i++) {
-        const flow_bucket_t *bucket = &flow->recent[flow->recent_count - 1 - i];
-        sums_add(&now, bucket, 1);
-        if (flow_accepted(bucket)) {
-            sums_add(&before, bucket, -1);
-            buckets--;
-        }
-        if (is_window[i])
-            windows[count++] = (window_t){i + 1, now, before, buckets, enough(buckets, needed, before.requests)};
+    for (uint32_t i = 0; next < count; i++) {
+        sums_add(&now, &flow->recent[all - 1 - i]);
+        if (i + 1 == sizes[next]) windows[next++].now = now;
     }
     return count;
 }

@@ -8,11 +8,12 @@ int histogram_bin_of_wide(int32_t index, int scale) {
     return at < 0 ? 0 : at >= HISTOGRAM_BINS ? HISTOGRAM_BINS - 1 : (int)at;
 }
 
+const double histogram_middle_s[1 << HISTOGRAM_SCALE] = {/* 2^12 ns * 2^((i + 0.5) / 4) */
+                                                         4.4667196729968961e-06, 5.3118548158505354e-06,
+                                                         6.3168955408709260e-06, 7.5120971219326668e-06};
+
 double histogram_middle(int bin) {
-    static const double middle_s[1 << HISTOGRAM_SCALE] = {/* of the first bins: 2^12 ns * 2^((i + 0.5) / 4) */
-                                                          4.4667196729968961e-06, 5.3118548158505354e-06,
-                                                          6.3168955408709260e-06, 7.5120971219326668e-06};
-    return middle_s[bin % (1 << HISTOGRAM_SCALE)] * (double)(UINT64_C(1) << (bin >> HISTOGRAM_SCALE));
+    return histogram_middle_s[bin % (1 << HISTOGRAM_SCALE)] * (double)(UINT64_C(1) << (bin >> HISTOGRAM_SCALE));
 }
 
 /* Lower bound in seconds of (a real-valued) bin. */

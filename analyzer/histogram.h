@@ -29,6 +29,7 @@ static inline uint32_t histogram_bin_buckets(int32_t index, int scale) {
     uint32_t all = 1U << (scale - HISTOGRAM_SCALE);
     return all - ((uint32_t)index & (all - 1));
 }
+extern const double histogram_middle_s[1 << HISTOGRAM_SCALE]; /* histogram_middle of the first octave's bins */
 double histogram_middle(int bin); /* seconds, of an observation that is known to be in the bin */
 
 void histogram_add_sketch(histogram_t *histogram, const sketch_t *sketch);

@@ -5,7 +5,8 @@
  *   the time lost in a minute may be worth telling: known from the means;
  *   one of the quantiles may have moved as far as is worth telling. A quantile of a mixture lies between the least and
  *   the greatest of its parts', so that of the window is at most the greatest of its buckets', and that of what was
- *   before at least the least among the baseline's and the older buckets'.
+ *   before at least the least among the baseline's and the older buckets'. Where that leaves it open, as it does by
+ *   chance among few requests, requests are counted on either side.
  *
  * Quantiles of the parts are kept as bytes: PLACE_STEPS a bin, rounded down. Both conditions leave room for rounding.
  */
@@ -72,6 +73,38 @@ static bool may_have_lost(const analyzer_t *analyzer, const flow_t *flow, const 
     return !(lost + margin < analyzer->least_lost_s * window->buckets * (double)flow->period_s / 60);
 }
 
+/* What the window holds, and what was before it, in a bin or above it. */
+static double above_now(const flow_t *flow, const window_t *window, int view, int bin) {
+    double above = 0;
+    for (uint32_t i = flow->recent_count - window->buckets; i < flow->recent_count; i++)
+        above += flow_recent_above(flow, i, (uint8_t)view, bin);
+    return above;
+}
+
+static double above_before(const flow_t *flow, const window_t *window, int view, int bin) {
+    const usual_t *usual = &flow->usual[view];
+    double above = 0;
+    for (int i = bin > usual->first ? bin - usual->first : 0, width = usual->width; i < width; i++)
+        above += usual->bins[i];
+    for (uint32_t i = 0; i + window->buckets < flow->recent_count; i++)
+        if (flow_accepted(&flow->recent[i])) above += flow_recent_above(flow, i, (uint8_t)view, bin);
+    return above;
+}
+
+/* Whether a quantile may be as far up as is worth telling, by counts: of the window's requests enough lie so far above
+ * the least that the quantile was before, and of those before hardly any so near the greatest that it is now. */
+static bool may_be_far(const analyzer_t *analyzer, const flow_t *flow, const window_t *window, int view, int q,
+                       int before, int now) {
+    double rest = 1 - quantiles[q], far = analyzer->slower_bins;
+    if (now != PLACE_WIDE) {
+        int bin = (int)ceil((now + PLACE_SLACK) / PLACE_STEPS - far);
+        double all = window->before.count[view];
+        if (above_before(flow, window, view, bin) > (rest + ROUNDING) * all) return false;
+    }
+    int bin = (int)((before - PLACE_SLACK) / PLACE_STEPS + far);
+    return above_now(flow, window, view, bin) >= (rest - ROUNDING) * window->now.count[view];
+}
+
 static bool may_have_moved(const analyzer_t *analyzer, flow_t *flow, const window_t *window, int view) {
     int greatest[PLACES] = {0}, least[PLACES] = {PLACE_WIDE, PLACE_WIDE, PLACE_WIDE};
     uint32_t begin = flow->recent_count - window->buckets;
@@ -90,7 +123,8 @@ static bool may_have_moved(const analyzer_t *analyzer, flow_t *flow, const windo
     for (int q = 0; q < PLACES; q++) {
         int before = least[q];
         if (usual != NULL) before = usual->at[q] == PLACE_WIDE ? 0 : usual->at[q] < before ? usual->at[q] : before;
-        if (greatest[q] == PLACE_WIDE || greatest[q] - before >= needed) return true;
+        bool open = greatest[q] == PLACE_WIDE || greatest[q] - before >= needed;
+        if (open && may_be_far(analyzer, flow, window, view, q, before, greatest[q])) return true;
     }
     return false;
 }

@@ -288,6 +288,7 @@ void flow_latencies(const flow_t *flow, uint32_t window, uint8_t role, histogram
 /* Adds the latencies of one of the recent buckets. */
 void flow_recent_read(const flow_t *flow, uint32_t recent, uint8_t view, stretch_t *out);
 void flow_recent_add(const flow_t *flow, uint32_t recent, uint8_t role, histogram_t *into);
+double flow_recent_above(const flow_t *flow, uint32_t recent, uint8_t view, int bin); /* in this bin or above it */
 /* For the codec: the baseline's latencies, and a recent bucket's, given whole. Buckets come oldest first. */
 void usual_set(usual_t *usual, const histogram_t *histogram);
 void flow_recent_set(flow_t *flow, uint32_t recent, const tally_t latencies[static VIEWS]);

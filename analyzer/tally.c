@@ -22,54 +22,85 @@ static void add(tally_t *tally, int bin, uint64_t more) {
     tally->count[bin] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
 }
 
-/* Sixteen counts, the buckets of a bin in a sketch of full resolution: many at a time in the lanes of 64-bit words,
- * which have room for their sums (of 32-bit counts as long as all fit in 32 bits together). */
-static uint64_t sum_of_16(const sketch_t *sketch, uint32_t at) {
-    const uint8_t *counts = (const uint8_t *)sketch->counts + ((size_t)at << sketch->width);
-    uint64_t words[8], sum = 0;
-    if (sketch->width == COUNT_BYTE) {
+/* The counts of a bin in a sketch of full resolution are sixteen neighbours: many at a time in the lanes of 64-bit
+ * words, which have room for their sums (of 32-bit counts as long as all of a sketch fit in 32 bits together). */
+enum { FULL_BIN = 1 << (SKETCH_SCALE_MAX - HISTOGRAM_SCALE) };
+
+static inline __attribute__((always_inline)) uint64_t sum_of_bin(const uint8_t *counts, count_width_t width) {
+    uint64_t words[FULL_BIN / 2], sum = 0;
+    if (width == COUNT_BYTE) {
         const uint64_t evens = UINT64_C(0x00ff00ff00ff00ff);
-        memcpy(words, counts, 2 * sizeof *words);
-        for (int i = 0; i < 2; i++) sum += (words[i] & evens) + (words[i] >> 8 & evens);
+        memcpy(words, counts, FULL_BIN);
+        for (int i = 0; i < FULL_BIN / 8; i++) sum += (words[i] & evens) + (words[i] >> 8 & evens);
         return sum * UINT64_C(0x0001000100010001) >> 48;
     }
-    if (sketch->width == COUNT_PAIR) {
+    if (width == COUNT_PAIR) {
         const uint64_t evens = UINT64_C(0x0000ffff0000ffff);
-        memcpy(words, counts, 4 * sizeof *words);
-        for (int i = 0; i < 4; i++) sum += (words[i] & evens) + (words[i] >> 16 & evens);
+        memcpy(words, counts, 2 * FULL_BIN);
+        for (int i = 0; i < FULL_BIN / 4; i++) sum += (words[i] & evens) + (words[i] >> 16 & evens);
     } else {
-        memcpy(words, counts, 8 * sizeof *words);
-        for (int i = 0; i < 8; i++) sum += words[i];
+        memcpy(words, counts, 4 * FULL_BIN);
+        for (int i = 0; i < FULL_BIN / 2; i++) sum += words[i];
     }
     return (sum & UINT32_MAX) + (sum >> 32);
 }
 
-/* The sketch's buckets are read bin by bin: those of a bin are neighbours. */
+static inline __attribute__((always_inline)) void add_bins(uint32_t *bin, uint32_t bins, const uint8_t *counts,
+                                                           count_width_t width) {
+    for (uint32_t i = 0; i < bins; i++, counts += (size_t)FULL_BIN << width) {
+        uint64_t sum = bin[i] + sum_of_bin(counts, width);
+        bin[i] = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    }
+}
+
+/* Adds whole bins, from the sketch's bucket `at` and the tally's bin `bin` on. */
+static void add_full_bins(tally_t *tally, int bin, uint32_t bins, const sketch_t *sketch, uint32_t at) {
+    const uint8_t *counts = (const uint8_t *)sketch->counts + ((size_t)at << sketch->width);
+    if (sketch->width == COUNT_BYTE)
+        add_bins(&tally->count[bin], bins, counts, COUNT_BYTE);
+    else if (sketch->width == COUNT_PAIR)
+        add_bins(&tally->count[bin], bins, counts, COUNT_PAIR);
+    else
+        add_bins(&tally->count[bin], bins, counts, COUNT_WORD);
+}
+
+/* Adds the buckets [at, end), bin by bin: those of a bin are neighbours. */
+static void add_buckets(tally_t *tally, const sketch_t *sketch, uint32_t at, uint32_t end) {
+    for (uint32_t here; at < end; at += here) {
+        int32_t index = sketch->offset + (int32_t)at;
+        uint64_t sum = 0;
+        here = histogram_bin_buckets(index, sketch->scale);
+        if (here > end - at) here = end - at;
+        for (uint32_t i = at; i < at + here; i++) sum += sketch_at(sketch, i);
+        add(tally, histogram_bin(index, sketch->scale), sum);
+    }
+}
+
+/* How many whole bins of the histogram begin at the sketch's bucket `at`, which is the first of a bin. */
+static uint32_t full_bins(const sketch_t *sketch, uint32_t at) {
+    if (sketch->scale != SKETCH_SCALE_MAX || sketch->count > UINT32_MAX || at > sketch->buckets) return 0;
+    int first = sketch->offset + (int32_t)at, end = first + (int)((sketch->buckets - at) / FULL_BIN * FULL_BIN);
+    bool inside = first >= HISTOGRAM_BIN_0 * (FULL_BIN) && end <= (HISTOGRAM_BIN_0 + HISTOGRAM_BINS) * (FULL_BIN);
+    return inside ? (sketch->buckets - at) / FULL_BIN : 0;
+}
+
 void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
-    enum { WHOLE = 16 };
-    int first = HISTOGRAM_BINS, last = 0;
     tally->coarse |= sketch->coarse;
     if (sketch->zeros > 0) {
         add(tally, 0, sketch->zeros);
-        first = 0;
+        widen(tally, 0, 1);
     }
-    bool small = sketch->count <= UINT32_MAX;
-    for (uint32_t i = 0, here; i < sketch->buckets; i += here) {
-        int32_t index = sketch->offset + (int32_t)i;
-        uint64_t sum = 0;
-        here = histogram_bin_buckets(index, sketch->scale);
-        if (here > sketch->buckets - i) here = sketch->buckets - i;
-        if (here == WHOLE && small)
-            sum = sum_of_16(sketch, i);
-        else
-            for (uint32_t k = i; k < i + here; k++) sum += sketch_at(sketch, k);
-        if (sum == 0) continue;
-        int bin = histogram_bin(index, sketch->scale);
-        add(tally, bin, sum);
-        if (bin < first) first = bin;
-        last = bin;
-    }
-    if (first < HISTOGRAM_BINS) widen(tally, first, last + 1);
+    if (sketch->buckets == 0) return;
+    uint32_t whole = -(uint32_t)sketch->offset % FULL_BIN, bins = full_bins(sketch, whole);
+    if (bins == 0) whole = 0;
+    int first = histogram_bin(sketch->offset, sketch->scale);
+    int last = histogram_bin(sketch->offset + (int32_t)sketch->buckets - 1, sketch->scale);
+    add_buckets(tally, sketch, 0, whole);
+    if (bins > 0) add_full_bins(tally, first + (whole > 0), bins, sketch, whole);
+    add_buckets(tally, sketch, whole + bins * FULL_BIN, sketch->buckets);
+    while (first < last && tally->count[first] == 0) first++;
+    while (first < last && tally->count[last] == 0) last--;
+    if (tally->count[first] > 0) widen(tally, first, last + 1);
 }
 
 void tally_add_histogram(tally_t *tally, const histogram_t *histogram) {
@@ -82,6 +113,7 @@ void tally_add_histogram(tally_t *tally, const histogram_t *histogram) {
 }
 
 double tally_count(const tally_t *tally) {
+    if (tally->first == tally->end) return 0;
     uint64_t sum = 0;
     for (int i = tally->first; i < tally->end; i++) sum += tally->count[i];
     return (double)sum;
@@ -90,7 +122,8 @@ double tally_count(const tally_t *tally) {
 /* Bins of one octave are the same multiples of its beginning, and octaves double: from the last to the first. */
 double tally_seconds(const tally_t *tally) {
     enum { OCTAVE = 4 };
-    const double middle[OCTAVE] = {histogram_middle(0), histogram_middle(1), histogram_middle(2), histogram_middle(3)};
+    const double *middle = histogram_middle_s;
+    if (tally->first == tally->end) return 0;
     double sum = 0;
     int octave = (tally->end + OCTAVE - 1) / OCTAVE;
     while (octave-- > 0) {
@@ -119,24 +152,43 @@ packing_t tally_pack(const tally_t *tally, uint8_t out[static PACKED_BYTES_MAX])
     return packing;
 }
 
-void packed_read(packing_t packing, const uint8_t *packed, stretch_t *out) {
+/* Four at a time; what is read behind the last is of no bin. */
+void packed_read(packing_t packing, const uint8_t *restrict packed, stretch_t *restrict out) {
+    enum { FOUR = 4 };
+    int width = packing.width;
     out->first = packing.first;
-    out->width = packing.width;
-    for (int i = 0; packing.size == 1 && i < packing.width; i++) out->count[i] = (float)packed[i];
-    for (int i = 0; packing.size == 2 && i < packing.width; i++) {
-        uint16_t count;
-        memcpy(&count, &packed[2 * i], sizeof count);
-        out->count[i] = (float)count;
+    out->width = width;
+    if (packing.size == 1)
+        for (int i = 0; i < width; i += FOUR)
+            for (int k = 0; k < FOUR; k++) out->count[i + k] = (float)packed[i + k];
+    else if (packing.size == 2)
+        for (int i = 0; i < width; i += FOUR) {
+            uint16_t counts[FOUR];
+            memcpy(counts, &packed[2 * i], sizeof counts);
+            for (int k = 0; k < FOUR; k++) out->count[i + k] = (float)counts[k];
+        }
+    else
+        for (int i = 0; i < width; i += FOUR) {
+            uint32_t counts[FOUR];
+            memcpy(counts, &packed[4 * i], sizeof counts);
+            for (int k = 0; k < FOUR; k++) out->count[i + k] = (float)counts[k];
+        }
+}
+
+uint64_t packed_above(packing_t packing, const uint8_t *packed, int bin) {
+    uint64_t sum = 0;
+    for (int i = bin > packing.first ? bin - packing.first : 0; i < packing.width; i++) {
+        uint32_t count = packed[i];
+        if (packing.size == 2) memcpy(&count, &packed[2 * i], 2);
+        if (packing.size == 4) memcpy(&count, &packed[4 * i], 4);
+        sum += count;
     }
-    for (int i = 0; packing.size == 4 && i < packing.width; i++) {
-        uint32_t count;
-        memcpy(&count, &packed[4 * i], sizeof count);
-        out->count[i] = (float)count;
-    }
+    return sum;
 }
 
 void packed_add(packing_t packing, const uint8_t *packed, histogram_t *into) {
     stretch_t stretch;
     packed_read(packing, packed, &stretch);
-    for (int i = 0; i < stretch.width; i++) into->count[stretch.first + i] += stretch.count[i];
+    float *count = &into->count[stretch.first];
+    for (int i = 0; i < stretch.width; i++) count[i] += stretch.count[i];
 }

@@ -6,7 +6,7 @@
 
 #include "analyzer/histogram.h"
 
-enum { PACKED_BYTES_MAX = HISTOGRAM_BINS * 4 };
+enum { PACKED_BYTES_MAX = HISTOGRAM_BINS * 4, PACKED_SLACK = 12 };
 
 typedef struct {
     uint32_t count[HISTOGRAM_BINS]; /* 0 outside [first, end); at most UINT32_MAX */
@@ -40,7 +40,9 @@ typedef struct {
     int first, width;
 } stretch_t;
 
+/* Counts are read four at a time: up to PACKED_SLACK bytes behind the last are read, too. */
 void packed_read(packing_t packing, const uint8_t *packed, stretch_t *out);
+uint64_t packed_above(packing_t packing, const uint8_t *packed, int bin); /* how many lie in this bin or above it */
 void packed_add(packing_t packing, const uint8_t *packed, histogram_t *into);
 
 #endif

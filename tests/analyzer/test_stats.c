@@ -19,6 +19,27 @@ TEST(scatter_weakens_evidence) {
     CHECK(tight > 6 && loose < 2 && loose > 0);
 }
 
+/* Whole counts from just above the mean to three deviations above it. */
+TEST(evidence_that_is_enough_is_exact_and_what_is_not_stays_below) {
+    static const double least[] = {0.3, 0.7, 1.3, 3};
+    long enough = 0;
+    for (double n = 1; n < 1e6; n = ceil(n * 1.9))
+        for (double mean = 1e-4; mean < 0.6; mean *= 1.7)
+            for (double precision = 1; precision < 1e7; precision *= 2.3)
+                for (double z = 0.05; z < 3; z += 0.25) {
+                    share_t share = {mean, precision};
+                    double variance = n * mean * (1 - mean) * (n + precision) / (1 + precision);
+                    double k = floor(n * mean + z * sqrt(variance)), exact = stats_excess(k, n, share);
+                    for (size_t i = 0; i < sizeof least / sizeof *least; i++) {
+                        double told = stats_excess_over(k, n, share, least[i]);
+                        enough += exact >= least[i];
+                        CHECK(exact >= least[i] ? near(told, exact, 1e-9) : told < least[i]);
+                    }
+                    if (test_failures > 0) return;
+                }
+    CHECK(enough > 10000);
+}
+
 TEST(a_share_of_one_is_judged_from_below) {
     CHECK(stats_deficit(50, 100, (share_t){0.9, 1e6}) > 10);
     CHECK(stats_deficit(95, 100, (share_t){0.9, 1e6}) == 0);
@@ -74,7 +95,7 @@ TEST(a_profile_answers_as_its_histogram_does) {
 }
 
 TEST_MAIN(TEST_CASE(a_profile_answers_as_its_histogram_does), TEST_CASE(the_tail_of_a_binomial_is_exact),
-          TEST_CASE(scatter_weakens_evidence), TEST_CASE(a_share_of_one_is_judged_from_below),
-          TEST_CASE(extreme_counts_give_finite_evidence),
+          TEST_CASE(scatter_weakens_evidence), TEST_CASE(evidence_that_is_enough_is_exact_and_what_is_not_stays_below),
+          TEST_CASE(a_share_of_one_is_judged_from_below), TEST_CASE(extreme_counts_give_finite_evidence),
           TEST_CASE(a_wilson_interval_holds_its_share_and_stays_within_bounds),
           TEST_CASE(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin))
