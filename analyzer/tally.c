@@ -96,7 +96,8 @@ void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
     int first = histogram_bin(sketch->offset, sketch->scale);
     int last = histogram_bin(sketch->offset + (int32_t)sketch->buckets - 1, sketch->scale);
     add_buckets(tally, sketch, 0, whole);
-    if (bins > 0) add_full_bins(tally, first + (whole > 0), bins, sketch, whole);
+    int32_t next = sketch->offset + (int32_t)whole;
+    if (bins > 0) add_full_bins(tally, histogram_bin(next, sketch->scale), bins, sketch, whole);
     add_buckets(tally, sketch, whole + bins * FULL_BIN, sketch->buckets);
     while (first < last && tally->count[first] == 0) first++;
     while (first < last && tally->count[last] == 0) last--;

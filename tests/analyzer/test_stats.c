@@ -1,5 +1,6 @@
 #include "analyzer/histogram.h"
 #include "analyzer/stats.h"
+#include "analyzer/tally.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -74,6 +75,45 @@ TEST(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin) {
     sketch_fini(&sketch);
 }
 
+/* Through the whole bins' sums, the parts of bins at either end, below and above the histogram, at every width. */
+TEST(a_tally_has_a_sketchs_counts_bin_by_bin) {
+    static const uint64_t most[] = {3, 2000, 50000};
+    uint64_t seed = 20260402;
+    static const uint64_t lows[] = {1000, 3900, 4096, 5000, 2000000, 40000000000};
+    for (int round = 0; round < 600; round++) {
+        sketch_t sketch;
+        sketch_init(&sketch);
+        uint64_t low = lows[round % 6], spread = 1 + (uint64_t)(round % 7) * (uint64_t)(round % 7) * 40;
+        for (int i = 0; i < 1 + round % 300; i++)
+            sketch_add(&sketch, low + low * (test_random(&seed) % (spread * 100)) / 100,
+                       1 + test_random(&seed) % most[round % 3]);
+        if (round % 10 == 0) sketch_downscale(&sketch, 5 - round % 8);
+        if (round % 10 == 1) sketch_add(&sketch, 0, 7);
+        histogram_t expected = {{0}};
+        tally_t tally = {0};
+        double seconds = 0;
+        histogram_add_sketch(&expected, &sketch);
+        tally_add_sketch(&tally, &sketch);
+        for (int bin = 0; bin < HISTOGRAM_BINS; bin++) {
+            CHECK((float)tally.count[bin] == expected.count[bin]);
+            CHECK(tally.count[bin] == 0 || (bin >= tally.first && bin < tally.end));
+            seconds += tally.count[bin] * histogram_middle(bin);
+        }
+        CHECK(tally.count[tally.first] > 0 && tally.count[tally.end - 1] > 0);
+        CHECK(near(tally_seconds(&tally), seconds, 1e-9 * seconds));
+        uint8_t packed[PACKED_BYTES_MAX + PACKED_SLACK] = {0};
+        packing_t packing = tally_pack(&tally, packed);
+        histogram_t back = {{0}};
+        packed_add(packing, packed, &back);
+        for (int bin = 0; bin < HISTOGRAM_BINS; bin++) {
+            CHECK(back.count[bin] == expected.count[bin]);
+            CHECK(near((double)packed_above(packing, packed, bin), histogram_above(&expected, bin), 1));
+        }
+        sketch_fini(&sketch);
+        if (test_failures > 0) return;
+    }
+}
+
 TEST(a_profile_answers_as_its_histogram_does) {
     uint64_t seed = 20260401;
     (void)printf("seed %llu\n", (unsigned long long)seed);
@@ -94,8 +134,9 @@ TEST(a_profile_answers_as_its_histogram_does) {
     }
 }
 
-TEST_MAIN(TEST_CASE(a_profile_answers_as_its_histogram_does), TEST_CASE(the_tail_of_a_binomial_is_exact),
-          TEST_CASE(scatter_weakens_evidence), TEST_CASE(evidence_that_is_enough_is_exact_and_what_is_not_stays_below),
+TEST_MAIN(TEST_CASE(a_tally_has_a_sketchs_counts_bin_by_bin), TEST_CASE(a_profile_answers_as_its_histogram_does),
+          TEST_CASE(the_tail_of_a_binomial_is_exact), TEST_CASE(scatter_weakens_evidence),
+          TEST_CASE(evidence_that_is_enough_is_exact_and_what_is_not_stays_below),
           TEST_CASE(a_share_of_one_is_judged_from_below), TEST_CASE(extreme_counts_give_finite_evidence),
           TEST_CASE(a_wilson_interval_holds_its_share_and_stays_within_bounds),
           TEST_CASE(histograms_of_sketches_keep_counts_and_quantiles_within_a_bin))
