@@ -43,6 +43,7 @@ static void usual_widen(usual_t *usual, int first, int end) {
     usual->width = (uint8_t)(end - first);
 }
 
+/* The width is a byte, which a bin that is written might be: held by itself, it lets many bins be scaled at a time. */
 static void usual_scale(usual_t *usual, float factor) {
     float *bins = usual->bins;
     for (int i = 0, width = usual->width; i < width; i++) bins[i] *= factor;

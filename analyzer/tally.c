@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) void add_bins(uint32_t *bin, uint32
 
 /* Adds whole bins, from the sketch's bucket `at` and the tally's bin `bin` on. */
 static void add_full_bins(tally_t *tally, int bin, uint32_t bins, const sketch_t *sketch, uint32_t at) {
-    const uint8_t *counts = (const uint8_t *)sketch->counts + ((size_t)at << sketch->width);
+    const uint8_t *counts = sketch_place(sketch, at);
     if (sketch->width == COUNT_BYTE)
         add_bins(&tally->count[bin], bins, counts, COUNT_BYTE);
     else if (sketch->width == COUNT_PAIR)
@@ -76,12 +76,12 @@ static void add_buckets(tally_t *tally, const sketch_t *sketch, uint32_t at, uin
     }
 }
 
-/* How many whole bins of the histogram begin at the sketch's bucket `at`, which is the first of a bin. */
+/* How many whole bins from the sketch's bucket `at` on, the first of a bin; 0 when not all are the histogram's. */
 static uint32_t full_bins(const sketch_t *sketch, uint32_t at) {
     if (sketch->scale != SKETCH_SCALE_MAX || sketch->count > UINT32_MAX || at > sketch->buckets) return 0;
-    int first = sketch->offset + (int32_t)at, end = first + (int)((sketch->buckets - at) / FULL_BIN * FULL_BIN);
-    bool inside = first >= HISTOGRAM_BIN_0 * (FULL_BIN) && end <= (HISTOGRAM_BIN_0 + HISTOGRAM_BINS) * (FULL_BIN);
-    return inside ? (sketch->buckets - at) / FULL_BIN : 0;
+    uint32_t bins = (sketch->buckets - at) / FULL_BIN;
+    int first = (sketch->offset + (int32_t)at) / FULL_BIN - HISTOGRAM_BIN_0;
+    return first >= 0 && first + (int)bins <= HISTOGRAM_BINS ? bins : 0;
 }
 
 void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
@@ -91,14 +91,14 @@ void tally_add_sketch(tally_t *tally, const sketch_t *sketch) {
         widen(tally, 0, 1);
     }
     if (sketch->buckets == 0) return;
-    uint32_t whole = -(uint32_t)sketch->offset % FULL_BIN, bins = full_bins(sketch, whole);
-    if (bins == 0) whole = 0;
+    uint32_t part = -(uint32_t)sketch->offset % FULL_BIN, bins = full_bins(sketch, part);
+    if (bins == 0) part = 0;
     int first = histogram_bin(sketch->offset, sketch->scale);
     int last = histogram_bin(sketch->offset + (int32_t)sketch->buckets - 1, sketch->scale);
-    add_buckets(tally, sketch, 0, whole);
-    int32_t next = sketch->offset + (int32_t)whole;
-    if (bins > 0) add_full_bins(tally, histogram_bin(next, sketch->scale), bins, sketch, whole);
-    add_buckets(tally, sketch, whole + bins * FULL_BIN, sketch->buckets);
+    int next = histogram_bin(sketch->offset + (int32_t)part, sketch->scale);
+    add_buckets(tally, sketch, 0, part);
+    if (bins > 0) add_full_bins(tally, next, bins, sketch, part);
+    add_buckets(tally, sketch, part + bins * FULL_BIN, sketch->buckets);
     while (first < last && tally->count[first] == 0) first++;
     while (first < last && tally->count[last] == 0) last--;
     if (tally->count[first] > 0) widen(tally, first, last + 1);
@@ -178,11 +178,11 @@ void packed_read(packing_t packing, const uint8_t *restrict packed, stretch_t *r
 
 uint64_t packed_above(packing_t packing, const uint8_t *packed, int bin) {
     uint64_t sum = 0;
+    uint32_t most = packing.width > 0 ? UINT32_MAX >> (32 - 8 * packing.size) : 0;
     for (int i = bin > packing.first ? bin - packing.first : 0; i < packing.width; i++) {
-        uint32_t count = packed[i];
-        if (packing.size == 2) memcpy(&count, &packed[2 * i], 2);
-        if (packing.size == 4) memcpy(&count, &packed[4 * i], 4);
-        sum += count;
+        uint32_t word;
+        memcpy(&word, &packed[i * packing.size], sizeof word);
+        sum += word & most;
     }
     return sum;
 }

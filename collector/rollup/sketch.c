@@ -162,7 +162,7 @@ void sketch_add_range(sketch_t *sketch, uint64_t low_ns, uint64_t high_ns, uint6
     if (empty > 0) { /* canonical: the first and last bucket are never empty */
         sketch->buckets -= empty;
         sketch->offset += (int32_t)empty;
-        memmove(sketch->counts, counts_place(sketch, empty), (size_t)sketch->buckets << sketch->width);
+        memmove(sketch->counts, sketch_place(sketch, empty), (size_t)sketch->buckets << sketch->width);
     }
 }
 

@@ -30,12 +30,20 @@ typedef struct {
     void *counts;  /* owned; NULL while empty; one that is full stays at UINT32_MAX (`count` stays exact) */
 } sketch_t;
 
-/* The count of bucket `at` (0 .. buckets - 1). Counts of any width are read as 32 bits: behind the last one is room. */
-static inline uint32_t sketch_at(const sketch_t *sketch, uint32_t at) {
+/* Where the count of bucket `at` (0 .. buckets - 1) lies, and the greatest that its width holds. */
+static inline uint8_t *sketch_place(const sketch_t *sketch, uint32_t at) {
+    return (uint8_t *)sketch->counts + ((size_t)at << sketch->width);
+}
+static inline uint32_t sketch_most(const sketch_t *sketch) {
     static const uint32_t most[] = {UINT8_MAX, UINT16_MAX, UINT32_MAX};
+    return most[sketch->width];
+}
+
+/* The count. Those of any width are read as 32 bits, lowest byte first: behind the last one is room. */
+static inline uint32_t sketch_at(const sketch_t *sketch, uint32_t at) {
     uint32_t word;
-    memcpy(&word, (const uint8_t *)sketch->counts + ((size_t)at << sketch->width), sizeof word);
-    return word & most[sketch->width];
+    memcpy(&word, sketch_place(sketch, at), sizeof word);
+    return word & sketch_most(sketch);
 }
 
 /* All counts into `out`, SKETCH_BUCKETS_MAX at most; and the buckets of a sketch that has none yet. */
@@ -59,7 +67,7 @@ void sketch_add_at(sketch_t *sketch, uint64_t value_ns, int32_t index);
 /* Brings the bucket that sketch_add_at will count in into the cache. */
 static inline void sketch_prefetch(const sketch_t *sketch, int32_t index) {
     uint32_t at = (uint32_t)((index >> (SKETCH_SCALE_MAX - sketch->scale)) - sketch->offset);
-    if (at < sketch->buckets) __builtin_prefetch((const uint8_t *)sketch->counts + ((size_t)at << sketch->width), 1);
+    if (at < sketch->buckets) __builtin_prefetch(sketch_place(sketch, at), 1);
 }
 
 /* Adds to the sum only (saturating), for those who know the sum of what they add by buckets. */

@@ -45,7 +45,7 @@ static void spread(uint64_t word, uint8_t *counts) {
 /* Puts eight counts out of the bytes of a word, each at most 127, into a sketch whose counts are bytes or words; their
  * sum. */
 static uint64_t put_eight(sketch_t *sketch, uint64_t at, uint64_t word) {
-    uint8_t *place = counts_place(sketch, (uint32_t)at);
+    uint8_t *place = sketch_place(sketch, (uint32_t)at);
     if (sketch->width == COUNT_BYTE)
         memcpy(place, &word, sizeof word);
     else
@@ -91,7 +91,7 @@ static bool decode_run(sketch_t *sketch, uint64_t *at, bytes_t *in, uint64_t *to
     for (*at += small, run -= small; run > 0; run--, ++*at) {
         if (!bytes_varint(in, &count) || count == 0 || count > UINT32_MAX) return false;
         *total += count; /* at most SKETCH_BUCKETS_MAX of 32 bits */
-        if (count > counts_most(sketch->width)) counts_widen(sketch, COUNT_WORD);
+        if (count > sketch_most(sketch)) counts_widen(sketch, COUNT_WORD);
         counts_put(sketch, (uint32_t)*at, (uint32_t)count);
     }
     return true;

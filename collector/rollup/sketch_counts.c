@@ -23,7 +23,7 @@ static count_width_t width_of(uint64_t count) {
 
 void counts_widen(sketch_t *sketch, count_width_t width) {
     uint32_t counts[SKETCH_BUCKETS_MAX];
-    if (width <= sketch->width) return;
+    if (sketch->width >= width) return;
     sketch_read(sketch, counts);
     sketch->width = (uint8_t)width;
     counts_make_room(sketch, sketch->buckets);
@@ -33,7 +33,7 @@ void counts_widen(sketch_t *sketch, count_width_t width) {
 void counts_add(sketch_t *sketch, uint32_t at, uint64_t count) {
     uint64_t sum = sketch_at(sketch, at) + (count > UINT32_MAX ? UINT32_MAX : count);
     if (sum > UINT32_MAX) sum = UINT32_MAX;
-    counts_widen(sketch, width_of(sum));
+    if (sum > sketch_most(sketch)) counts_widen(sketch, width_of(sum));
     counts_put(sketch, at, (uint32_t)sum);
 }
 
@@ -55,63 +55,37 @@ void sketch_set(sketch_t *sketch, const uint32_t *counts, uint32_t buckets) {
     for (uint32_t i = 0; i < buckets; i++) counts_put(sketch, i, counts[i]);
 }
 
-/* Of counts at two widths: whether all sums fit the wider, and the sums. */
-#define SUMS(name, wide_t, narrow_t)                                                                                   \
-    static bool name##_fit(const wide_t *into, const narrow_t *from, uint32_t buckets) {                               \
-        wide_t over = 0;                                                                                               \
-        for (uint32_t i = 0; i < buckets; i++) over |= (wide_t)(into[i] + from[i]) < from[i];                          \
+/* Adds counts to others that are as wide or wider, many at a time; false, and nothing is added, when a sum does not fit
+ * there. `sure`: all fit. */
+typedef bool add_t(void *into, const void *from, uint32_t buckets, bool sure);
+
+#define ADD(name, wide_t, narrow_t)                                                                                    \
+    static bool name(void *into, const void *from, uint32_t buckets, bool sure) {                                      \
+        wide_t *restrict to = into, over = 0;                                                                          \
+        const narrow_t *restrict more = from;                                                                          \
+        for (uint32_t i = 0; !sure && i < buckets; i++) over |= (wide_t)(to[i] + more[i]) < more[i];                   \
+        for (uint32_t i = 0; over == 0 && i < buckets; i++) to[i] = (wide_t)(to[i] + more[i]);                         \
         return over == 0;                                                                                              \
-    }                                                                                                                  \
-    static void name(wide_t *restrict into, const narrow_t *restrict from, uint32_t buckets) {                         \
-        for (uint32_t i = 0; i < buckets; i++) into[i] = (wide_t)(into[i] + from[i]);                                  \
     }
 
-SUMS(bytes, uint8_t, uint8_t)
-SUMS(pairs, pair_t, pair_t)
-SUMS(words, word_t, word_t)
-SUMS(bytes_to_pairs, pair_t, uint8_t)
-SUMS(bytes_to_words, word_t, uint8_t)
-SUMS(pairs_to_words, word_t, pair_t)
+ADD(bytes, uint8_t, uint8_t)
+ADD(bytes_to_pairs, pair_t, uint8_t)
+ADD(bytes_to_words, word_t, uint8_t)
+ADD(pairs, pair_t, pair_t)
+ADD(pairs_to_words, word_t, pair_t)
+ADD(words, word_t, word_t)
 
-/* For each width of `into`, and each of `from` up to that. */
-static bool sums_fit(const sketch_t *into, uint32_t at, const sketch_t *from) {
-    if (into->count <= counts_most(into->width)) return true; /* those of `from` are among them already */
-    const void *to = counts_place(into, at), *counts = from->counts;
-    uint32_t buckets = from->buckets;
-    switch (into->width) {
-    case COUNT_BYTE:
-        return bytes_fit(to, counts, buckets);
-    case COUNT_PAIR:
-        return from->width == COUNT_BYTE ? bytes_to_pairs_fit(to, counts, buckets) : pairs_fit(to, counts, buckets);
-    default:
-        return from->width == COUNT_BYTE   ? bytes_to_words_fit(to, counts, buckets)
-               : from->width == COUNT_PAIR ? pairs_to_words_fit(to, counts, buckets)
-                                           : words_fit(to, counts, buckets);
-    }
-}
-
-static void add_fitting(sketch_t *into, uint32_t at, const sketch_t *from) {
-    void *to = counts_place(into, at);
-    uint32_t buckets = from->buckets;
-    if (into->width == COUNT_BYTE)
-        bytes(to, from->counts, buckets);
-    else if (into->width == COUNT_PAIR && from->width == COUNT_BYTE)
-        bytes_to_pairs(to, from->counts, buckets);
-    else if (into->width == COUNT_PAIR)
-        pairs(to, from->counts, buckets);
-    else if (from->width == COUNT_BYTE)
-        bytes_to_words(to, from->counts, buckets);
-    else if (from->width == COUNT_PAIR)
-        pairs_to_words(to, from->counts, buckets);
-    else
-        words(to, from->counts, buckets);
-}
+static add_t *const add[][COUNT_WORD + 1] = {/* by the width of `into`, and of `from` */
+                                             [COUNT_BYTE] = {bytes},
+                                             [COUNT_PAIR] = {bytes_to_pairs, pairs},
+                                             [COUNT_WORD] = {bytes_to_words, pairs_to_words, words}};
 
 void counts_add_all(sketch_t *into, uint32_t at, const sketch_t *from) {
     counts_widen(into, from->width);
-    while (into->width < COUNT_WORD && !sums_fit(into, at, from)) counts_widen(into, into->width + 1U);
-    if (sums_fit(into, at, from))
-        add_fitting(into, at, from);
-    else
-        for (uint32_t i = 0; i < from->buckets; i++) counts_add(into, at + i, sketch_at(from, i));
+    for (;; counts_widen(into, into->width + 1U)) {
+        bool sure = into->count <= sketch_most(into); /* what is in `from` is among them already */
+        if (add[into->width][from->width](sketch_place(into, at), from->counts, from->buckets, sure)) return;
+        if (into->width == COUNT_WORD) break;
+    }
+    for (uint32_t i = 0; i < from->buckets; i++) counts_add(into, at + i, sketch_at(from, i));
 }

@@ -4,14 +4,6 @@
 
 #include "collector/rollup/sketch.h"
 
-static inline uint32_t counts_most(unsigned width) {
-    return UINT32_MAX >> (32 - (8U << width));
-}
-
-static inline uint8_t *counts_place(const sketch_t *sketch, uint32_t at) {
-    return (uint8_t *)sketch->counts + ((size_t)at << sketch->width);
-}
-
 /* Room for so many counts at the sketch's width. Those that are there stay, new ones are not set. */
 void counts_make_room(sketch_t *sketch, uint32_t buckets);
 
@@ -20,8 +12,8 @@ void counts_widen(sketch_t *sketch, count_width_t width);
 
 /* Sets a count that fits the width. */
 static inline void counts_put(sketch_t *sketch, uint32_t at, uint32_t count) {
-    uint8_t *place = counts_place(sketch, at);
-    uint32_t word, most = counts_most(sketch->width);
+    uint8_t *place = sketch_place(sketch, at);
+    uint32_t word, most = sketch_most(sketch);
     memcpy(&word, place, sizeof word);
     word = (word & ~most) | count;
     memcpy(place, &word, sizeof word);
@@ -34,8 +26,8 @@ void counts_add(sketch_t *sketch, uint32_t at, uint64_t count);
 /* The same for one observation, with no branch that depends on the width: if the count's bits are not all set, what is
  * added stays among them. */
 static inline void counts_increment(sketch_t *sketch, uint32_t at) {
-    uint8_t *place = counts_place(sketch, at);
-    uint32_t word, most = counts_most(sketch->width);
+    uint8_t *place = sketch_place(sketch, at);
+    uint32_t word, most = sketch_most(sketch);
     memcpy(&word, place, sizeof word);
     if (__builtin_expect((word & most) == most, 0)) {
         counts_add(sketch, at, 1);
@@ -45,7 +37,7 @@ static inline void counts_increment(sketch_t *sketch, uint32_t at) {
     memcpy(place, &word, sizeof word);
 }
 
-/* Adds all of `from` to as many buckets from `at` on, many at a time. */
+/* Adds all of `from` to as many buckets from `at` on; the count of `into` has those of `from` already. */
 void counts_add_all(sketch_t *into, uint32_t at, const sketch_t *from);
 
 #endif
